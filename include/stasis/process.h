@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * @file process.h  Taking hold of processes, running them, letting them go.
+ *
+ * "Stopped" below: an all-stop event of the tracee was reported and the tracee
+ * not resumed since. Requests that need a stopped tracee return STASIS_E_RUNNING
+ * otherwise; those on one LWP also accept an LWP at rest in a thread-stop.
+ * Any of them may return STASIS_E_GONE.
+ */
+#ifndef STASIS_PROCESS_H
+#define STASIS_PROCESS_H
+
+#include <signal.h>
+#include <stasis/base.h>
+#include <stasis/event.h>
+#include <stasis/session.h>
+
+STASIS_BEGIN_DECLS
+
+enum stasis_spawn_flags {
+	STASIS_SPAWN_NEW_PGROUP = 1 << 0, /**< the child leads a new process group */
+	STASIS_SPAWN_NO_ASLR = 1 << 1,    /**< addresses are not randomised */
+	STASIS_SPAWN_SEARCH_PATH = 1 << 2, /**< look for the program in PATH as execvp(3) does */
+};
+
+/** What to launch. Zero it, set size, path and argv. */
+struct stasis_spawn_opts {
+	size_t size;
+	unsigned flags;         /**< enum stasis_spawn_flags */
+	const char *path;       /**< program file */
+	char *const *argv;      /**< NULL-terminated, argv[0] included */
+	char *const *envp;      /**< NULL: the caller's environment */
+	const char *directory;  /**< working directory, NULL: the caller's */
+	int stdio[3];           /**< descriptors to become 0, 1, 2 if use_stdio */
+	bool use_stdio;
+	bool use_uid;           /**< take uid and gid, drop all supplementary groups */
+	uid_t uid;
+	gid_t gid;
+};
+
+/**
+ * Launch a program as a tracee. Its first event is STASIS_EVENT_ATTACHED, before
+ * the first instruction of the program (the dynamic linker included). It starts
+ * with the caller's signal mask and dispositions.
+ * @return 0; -errno of whatever failed in the child up to and including exec
+ * (-ENOENT, -EACCES...), STASIS_E_NOT_EXECUTABLE, STASIS_E_WRONG_MACHINE; no
+ * process is left then.
+ */
+STASIS_API STASIS_CHECK int stasis_spawn(struct stasis_session *session, const struct stasis_spawn_opts *opts,
+					 pid_t *pid_ret);
+
+/**
+ * Take hold of a running process with all its LWPs: seize and interrupt, never
+ * SIGSTOP. Returns when every LWP rests; STASIS_EVENT_ATTACHED is then queued.
+ * A process that was job-stopped stays job-stopped when resumed or let go.
+ * @return 0; STASIS_E_NO_PROCESS, STASIS_E_ZOMBIE, STASIS_E_KERNEL_THREAD,
+ * STASIS_E_TRACED_ELSEWHERE, STASIS_E_ALREADY_TRACED, STASIS_E_PERM*,
+ * STASIS_E_BAD_ARGUMENT (a thread's tid, not a process id).
+ */
+STASIS_API STASIS_CHECK int stasis_attach(struct stasis_session *session, pid_t pid);
+
+/**
+ * Let a tracee go, whatever state it is in: running, stopped, with events kept
+ * (they are dropped; signals among them are delivered). Breakpoints are removed,
+ * system calls restarted.
+ * @param signal  delivered in place of the reported one: 0 none, a number, or
+ * STASIS_SIGNAL_KEEP.
+ */
+STASIS_API STASIS_CHECK int stasis_detach(struct stasis_session *session, pid_t pid, int signal);
+
+/** SIGKILL. Legal in every state; STASIS_EVENT_KILLED follows. */
+STASIS_API STASIS_CHECK int stasis_kill(struct stasis_session *session, pid_t pid);
+
+/**
+ * Stop a running tracee: STASIS_EVENT_INTERRUPT follows, or, if another
+ * all-stop event was quicker, that one alone. On a stopped tracee: 0, no event.
+ */
+STASIS_API STASIS_CHECK int stasis_interrupt(struct stasis_session *session, pid_t pid);
+
+enum stasis_action {
+	STASIS_CONTINUE = 0,
+	STASIS_STEP,         /**< one instruction, then STASIS_EVENT_STEP */
+	STASIS_STAY,         /**< this LWP rests on */
+};
+
+/** Deliver the signal that was reported (or none if none was). */
+#define STASIS_SIGNAL_KEEP (-1)
+
+/** What one LWP, or all others, shall do when the tracee is resumed. */
+struct stasis_resume_spec {
+	pid_t tid;               /**< 0: every LWP that has no entry of its own */
+	enum stasis_action action;
+	int signal;              /**< STASIS_SIGNAL_KEEP, 0 for none, or a signal to deliver to this LWP */
+	bool set_pc;
+	uint64_t pc;             /**< where to go on, if set_pc (needs a tid) */
+};
+
+/**
+ * Resume a stopped tracee. LWPs without an entry stay at rest; NULL with n 0
+ * continues all with STASIS_SIGNAL_KEEP. Suspended LWPs rest on in any case. If
+ * an event was kept it is reported next and nothing runs until the resume
+ * after it; signals chosen here are remembered.
+ * @return 0, STASIS_E_RUNNING, STASIS_E_BAD_LWP, STASIS_E_ALL_SUSPENDED,
+ * STASIS_E_GONE, STASIS_E_NOT_TRACED.
+ */
+STASIS_API STASIS_CHECK int stasis_resume(struct stasis_session *session, pid_t pid,
+					  const struct stasis_resume_spec *specs, size_t n);
+
+/** Resume one LWP that rests in a thread-stop. STASIS_STAY is not allowed here. */
+STASIS_API STASIS_CHECK int stasis_resume_lwp(struct stasis_session *session, pid_t tid, enum stasis_action action,
+					      int signal);
+
+/** Hold one LWP of a stopped tracee back through coming resumes, or no longer. */
+STASIS_API STASIS_CHECK int stasis_lwp_suspend(struct stasis_session *session, pid_t tid);
+STASIS_API STASIS_CHECK int stasis_lwp_unsuspend(struct stasis_session *session, pid_t tid);
+
+/** Make every later continue of this LWP a step (and STASIS_EVENT_STEP follow each), or no longer. Tracee stopped. */
+STASIS_API STASIS_CHECK int stasis_lwp_step_set(struct stasis_session *session, pid_t tid, bool step);
+
+/** The siginfo of the signal an LWP is stopped with (STASIS_EVENT_SIGNAL), to read or replace. */
+STASIS_API STASIS_CHECK int stasis_siginfo_get(struct stasis_session *session, pid_t tid, siginfo_t *info_ret);
+STASIS_API STASIS_CHECK int stasis_siginfo_set(struct stasis_session *session, pid_t tid, const siginfo_t *info);
+
+/** Signals in @p set go to the tracee without a report. Tracee @p pid, or with 0 those to come; births inherit. */
+STASIS_API STASIS_CHECK int stasis_pass_signals_set(struct stasis_session *session, pid_t pid, const sigset_t *set);
+
+enum stasis_state {
+	STASIS_STATE_RUNNING = 1,
+	STASIS_STATE_STOPPED,   /**< at rest, requests possible */
+	STASIS_STATE_UNREACHABLE, /**< at rest inside the kernel (vfork, uninterruptible sleep): no registers yet */
+	STASIS_STATE_EXITING,
+};
+
+struct stasis_lwp_info {
+	pid_t pid;
+	pid_t tid;
+	enum stasis_state state;
+	bool suspended;
+	bool stepping;          /**< stasis_lwp_step_set() */
+	char name[16];
+	uint64_t signal_mask;   /**< bit n-1 is signal n */
+	uint64_t pending;       /**< pending for this LWP alone */
+	uint64_t shared_pending;
+	uint64_t tls_base;      /**< fs base on x86-64, gs descriptor base on i386; 0 if unreachable */
+};
+
+struct stasis_process_info {
+	pid_t pid;
+	pid_t parent;            /**< real parent */
+	enum stasis_state state;
+	enum stasis_event_kind birth; /**< ATTACHED, or the birth that made it */
+	bool launched;           /**< by stasis_spawn(), or descended from such */
+	bool job_stopped;
+	enum stasis_abi abi;     /**< of its present image */
+	size_t lwp_count;        /**< known LWPs alive */
+};
+
+/** Pids of all tracees; writes at most @p cap, says in @p n_ret how many there are. */
+STASIS_API STASIS_CHECK int stasis_process_list(struct stasis_session *session, pid_t *pids, size_t cap, size_t *n_ret);
+STASIS_API STASIS_CHECK int stasis_process_info_get(struct stasis_session *session, pid_t pid,
+						    struct stasis_process_info *info_ret);
+/** Tids of all LWPs of a tracee, the oldest first; as stasis_process_list(). */
+STASIS_API STASIS_CHECK int stasis_lwp_list(struct stasis_session *session, pid_t pid, pid_t *tids, size_t cap,
+					    size_t *n_ret);
+STASIS_API STASIS_CHECK int stasis_lwp_info_get(struct stasis_session *session, pid_t tid,
+						struct stasis_lwp_info *info_ret);
+
+STASIS_END_DECLS
+
+#endif
