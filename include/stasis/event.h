@@ -104,7 +104,8 @@ struct stasis_event_birth {
 };
 
 struct stasis_event_lwp {
-	pid_t tid;
+	pid_t tid;               /**< the LWP born or ending; it is the one that reports */
+	pid_t creator;           /**< lwp-create: the LWP that made it */
 	int exit_status;         /**< lwp-exit: wait(2) status of the LWP alone */
 	bool with_process;       /**< lwp-exit: it goes because the process exits or execs; a mere notice, nothing is stopped */
 };

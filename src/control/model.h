@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The objects of a session and who owns them.
+ *
+ *   session ── processes (by pid) ── LWPs (also by tid in the session)
+ *                     └─ space (shared by processes that share memory)
+ *   report nodes are embedded in the LWP or process they speak of, so an event
+ *   can never be lost for want of memory.
+ *
+ * Only the tracing task touches any of it.
+ */
+#ifndef STS_MODEL_H
+#define STS_MODEL_H
+
+#include <stdatomic.h>
+#include <stasis/stasis.h>
+#include <sys/queue.h>
+#include "arch/arch.h"
+#include "os/os.h"
+
+struct sts_lwp;
+struct sts_process;
+
+/* One event on its way to the user. */
+struct sts_node {
+	TAILQ_ENTRY(sts_node) link;
+	struct stasis_event event;
+	struct sts_process *process;
+	struct sts_lwp *lwp;            /* who rests for it; NULL for events of the process */
+	struct sts_process *awaits;     /* birth: not before this child is at rest */
+	enum { STS_NODE_IDLE, STS_NODE_KEPT, STS_NODE_READY } where;
+};
+TAILQ_HEAD(sts_node_queue, sts_node);
+
+enum sts_lwp_state {
+	STS_LWP_STARTING,    /* born, first stop not seen: no user code runs yet */
+	STS_LWP_RUNNING,
+	STS_LWP_RESTING,     /* in a ptrace stop we know of */
+	STS_LWP_VFORKING,    /* kernel holds it until its child execs or ends */
+	STS_LWP_UNREACHABLE, /* asleep in the kernel, will stop before user code */
+	STS_LWP_VANISHING,   /* said ESRCH: killed; its end will be reported */
+	STS_LWP_EXITING,     /* past its exit stop */
+};
+
+struct sts_lwp {
+	LIST_ENTRY(sts_lwp) by_tid;
+	TAILQ_ENTRY(sts_lwp) in_process;
+	TAILQ_ENTRY(sts_lwp) in_expected;   /* interrupted or starting: will report soon */
+	TAILQ_ENTRY(sts_lwp) in_unconsumed; /* its stop was only peeked at */
+	LIST_ENTRY(sts_lwp) in_exiting;
+	pid_t tid;
+	struct sts_process *process;        /* NULL while unclaimed */
+	enum sts_lwp_state state;
+	struct sts_report stop;             /* while RESTING: why */
+	bool expected, unconsumed, exiting_listed, zombie_held;
+
+	struct sts_node node;               /* its own event */
+	bool event_out;                     /* node is kept, ready, or reported and not resumed */
+	bool reported;
+
+	enum stasis_action action;          /* what the user wants at the next run */
+	bool stay;                          /* user: rest on at this resume */
+	bool suspended, sticky_step;
+	int signal;                         /* to deliver at the next run, 0 none */
+	enum sts_run run;                   /* how it was set going last */
+	bool stepping;                      /* a STEP event is due */
+	bool interrupted;                   /* interrupt sent, not seen */
+	int pass_once;                      /* signal that we queued for the user: no report */
+
+	bool at_breakpoint;                 /* hit at this PC was accounted for: pass over it */
+	bool stepping_over;                 /* single step of ours with the breakpoint out */
+	uint64_t over_mask;                 /* signal mask to put back after it */
+
+	bool regs_valid, regs_dirty;
+	struct stasis_regs_x86 regs;
+	bool watch_dirty;                   /* debug registers differ from the table */
+	uint64_t watch_control;             /* DR7 as set in the LWP */
+
+	bool mask_known;
+	bool trap_blocked;                  /* SIGTRAP was blocked when it was set going */
+
+	bool in_syscall;                    /* between entry and exit stop */
+	struct stasis_event_syscall call;   /* entry's data, for the exit event */
+	bool skip;
+	int64_t skip_result;
+
+	struct sts_process *vfork_child;    /* while VFORKING, if still known */
+	pid_t vfork_pid;
+	struct sts_process *spawn;          /* posix_spawn under way */
+	bool vfork_done_due;                /* report vfork-done at the kernel's event */
+
+	pid_t creator;
+	bool exit_counted;                  /* no longer among the process's live LWPs */
+	bool alone;                         /* EXIT stop of an LWP that leaves by itself */
+};
+TAILQ_HEAD(sts_lwp_list, sts_lwp);
+LIST_HEAD(sts_lwp_chain, sts_lwp);
+
+struct sts_breakpoint {
+	LIST_ENTRY(sts_breakpoint) link;
+	uint64_t addr;
+	uint8_t original[STS_ARCH_BREAK_MAX];
+	bool planted;
+};
+LIST_HEAD(sts_breakpoint_list, sts_breakpoint);
+
+#define STS_BREAKPOINT_BUCKETS 64
+
+struct sts_space {
+	unsigned refs;
+	struct sts_breakpoint_list breakpoints[STS_BREAKPOINT_BUCKETS];
+	size_t n_breakpoints;
+	struct sts_lwp *stepper;     /* only this LWP may run: it steps over a breakpoint */
+	bool stepper_set;            /* breakpoint is out, stepper set going */
+	TAILQ_HEAD(, sts_process) processes;
+};
+
+struct sts_watch {
+	bool used;
+	pid_t tid;                   /* 0: all LWPs */
+	enum stasis_watch_kind kind;
+	uint64_t addr;
+	size_t len;
+	unsigned flags;
+};
+
+struct sts_config {
+	struct stasis_event_mask mask;
+	enum stasis_follow follow[STASIS_EVENT_KIND_COUNT];
+	uint64_t pass;               /* signals without report */
+	bool fold_spawn;
+};
+
+struct sts_process {
+	LIST_ENTRY(sts_process) by_pid;
+	TAILQ_ENTRY(sts_process) in_session;
+	TAILQ_ENTRY(sts_process) in_space;
+	struct stasis_session *session;
+	struct sts_space *space;
+	struct sts_lwp_list lwps;
+	size_t n_lwps;               /* objects in lwps */
+	size_t n_live;               /* LWPs that have not begun to die */
+	size_t n_moving;             /* STARTING or RUNNING */
+	pid_t pid;
+
+	bool shadow;                 /* not shown to the user */
+	bool releasing;              /* to be detached as its LWPs come to rest */
+	bool attaching;
+	bool stopping;               /* being brought to rest, or at rest */
+	bool held;                   /* its event is ready or reported */
+	bool reported;               /* the user has it: requests allowed */
+	bool interrupt_wanted;
+	bool dying;                  /* killed or exiting as a whole */
+	bool dead;                   /* zombie seen */
+	bool job_stopped;
+	bool job_event_due;
+	bool launched;
+	bool leader_untraced;        /* dead leader met at attach */
+	bool drop_parent;            /* FOLLOW_CHILD: detach at the next resume */
+	bool memory_shared;          /* born with CLONE_VM and not exec'ed yet */
+	bool gate_closed;            /* parent's birth event not ready yet: keep ours back */
+	enum stasis_death_policy death;
+	bool exit_kill;
+
+	struct sts_config config;
+	struct sts_node_queue kept;  /* all-stop events awaiting their turn */
+	struct sts_node node;        /* attached, interrupt, exited, killed, job events */
+	struct sts_node exit_node;
+	int last_exit_status;        /* of the LWP that died last */
+
+	enum stasis_event_kind birth;
+	struct sts_lwp *spawner;     /* posix_spawn under way: LWP of the parent */
+	struct stasis_event_birth birth_data;
+
+	struct sts_watch watches[STS_ARCH_WATCH_SLOTS];
+	bool watching;
+	bool ignored_known;
+	bool trap_ignored;           /* SIGTRAP's disposition is "ignore" */
+	unsigned refs;               /* nodes in flight keep it */
+};
+LIST_HEAD(sts_process_chain, sts_process);
+TAILQ_HEAD(sts_process_list, sts_process);
+
+#define STS_BUCKETS 1024
+
+struct sts_gate;
+
+struct stasis_session {
+	struct sts_gate *gate;
+	bool direct;
+	struct sts_lwp_chain lwps[STS_BUCKETS];
+	struct sts_process_chain processes[STS_BUCKETS];
+	struct sts_process_list all;
+	size_t n_processes;          /* shown to the user */
+	struct sts_lwp_list unclaimed; /* via in_process: children seen before their parent's event */
+	struct sts_lwp_list expected;
+	struct sts_lwp_list unconsumed;
+	struct sts_lwp_chain exiting;
+	size_t n_zombies_held;
+	bool foreign_zombie;
+	struct sts_node_queue ready;
+	uint64_t sequence;
+	struct sts_config defaults;
+	enum stasis_death_policy death;
+	struct stasis_error_info error;
+	stasis_log_fn log;
+	void *log_arg;
+	enum stasis_log_level log_level;
+	struct sts_lwp *spare_lwp;   /* a birth must never fail for want of memory */
+	struct sts_process *spare_process;
+	struct sts_space *spare_space;
+	bool host_ignores_child;
+};
+
+/* --- table.c: finding, making and freeing the objects ---------------------------- */
+int sts_spares_fill(struct stasis_session *s);
+void sts_spares_free(struct stasis_session *s);
+struct sts_lwp *sts_lwp_find(struct stasis_session *s, pid_t tid);
+struct sts_lwp *sts_lwp_new(struct stasis_session *s, pid_t tid);  /* unclaimed; takes the spare */
+void sts_lwp_claim(struct sts_lwp *lwp, struct sts_process *process);
+void sts_lwp_rename(struct stasis_session *s, struct sts_lwp *lwp, pid_t tid);
+void sts_lwp_free(struct stasis_session *s, struct sts_lwp *lwp);
+void sts_lwp_state_set(struct sts_lwp *lwp, enum sts_lwp_state state);
+struct sts_process *sts_process_find(struct stasis_session *s, pid_t pid);
+struct sts_process *sts_process_new(struct stasis_session *s, pid_t pid, struct sts_space *space);
+void sts_process_show(struct sts_process *p, bool shown);
+void sts_process_free(struct sts_process *p);
+struct sts_space *sts_space_new(struct stasis_session *s);
+void sts_process_space_set(struct sts_process *p, struct sts_space *space);
+
+/* --- collect.c: next report of any tracee ------------------------------------------ */
+/* Handle what has been reported; block says whether to wait for something. 1 handled, 0 nothing, negative error. */
+int sts_collect(struct stasis_session *s, bool block);
+void sts_expect(struct stasis_session *s, struct sts_lwp *lwp);
+void sts_unexpect(struct stasis_session *s, struct sts_lwp *lwp);
+void sts_consume(struct stasis_session *s, struct sts_lwp *lwp);
+/* Some LWP is to report soon: come back to sts_collect() within milliseconds even if nothing wakes us. */
+bool sts_collect_impatient(const struct stasis_session *s);
+
+/* --- dispatch.c ---------------------------------------------------------------------- */
+void sts_dispatch(struct stasis_session *s, struct sts_lwp *lwp, const struct sts_report *report);
+
+/* --- birth.c --------------------------------------------------------------------------- */
+void sts_birth(struct sts_lwp *lwp, bool vfork);
+void sts_birth_arrived(struct sts_lwp *child);
+void sts_vfork_done(struct sts_lwp *lwp);
+void sts_spawn_child_exec(struct sts_process *child);
+void sts_spawn_child_dead(struct sts_process *child, int status);
+void sts_orphans_adopt(struct stasis_session *s);
+
+/* --- death.c: LWP exits, deaths, exec ----------------------------------------------------- */
+void sts_lwp_exit_stop(struct sts_lwp *lwp);
+void sts_lwp_dead(struct sts_lwp *lwp, int status);
+void sts_exec(struct sts_lwp *lwp);
+void sts_process_dying(struct sts_process *p);
+void sts_process_collect_exit(struct sts_process *p);
+
+/* --- stop.c: all-stop, and events on their way --------------------------------------------- */
+struct stasis_event *sts_event_begin(struct sts_lwp *lwp, enum stasis_event_kind kind);
+void sts_event_post(struct sts_lwp *lwp);
+void sts_event_notice(struct sts_node *node);
+void sts_process_event_post(struct sts_process *p, enum stasis_event_kind kind, bool first);
+void sts_process_stop(struct sts_process *p);
+void sts_process_check_rest(struct sts_process *p);
+bool sts_event_wanted(const struct sts_process *p, enum stasis_event_kind kind);
+struct sts_node *sts_ready_take(struct stasis_session *s, pid_t pid, struct stasis_event *ret);
+void sts_events_drop(struct sts_process *p);
+void sts_node_unlink(struct sts_node *node);
+
+/* --- run.c: setting LWPs going --------------------------------------------------------------- */
+void sts_lwp_settle(struct sts_lwp *lwp);
+void sts_process_settle(struct sts_process *p);
+void sts_space_settle(struct sts_space *space);
+bool sts_lwp_gone(struct sts_lwp *lwp, int error); /* -ESRCH: mark it vanishing */
+int sts_regs_load(struct sts_lwp *lwp);
+int sts_regs_flush(struct sts_lwp *lwp);
+
+/* --- trap.c: SIGTRAP, breakpoints met, stepping over them --------------------------------------- */
+bool sts_trap(struct sts_lwp *lwp, const siginfo_t *info); /* true: it was ours */
+bool sts_step_over(struct sts_lwp *lwp);                    /* true: it is taken care of, do not run */
+void sts_step_over_end(struct sts_lwp *lwp);
+void sts_stepper_go(struct sts_space *space);
+void sts_signal_state_learn(struct sts_lwp *lwp);
+
+/* --- breakpoint.c, watch.c ------------------------------------------------------------------------ */
+struct sts_breakpoint *sts_breakpoint_find(struct sts_space *space, uint64_t addr);
+int sts_breakpoint_plant(pid_t pid, struct sts_breakpoint *b);
+int sts_breakpoint_unplant(pid_t pid, struct sts_breakpoint *b);
+int sts_breakpoints_copy(struct sts_space *to, const struct sts_space *from);
+void sts_breakpoints_wipe(struct sts_space *space, pid_t pid); /* from memory and table; pid 0: table only */
+ssize_t sts_space_read(struct sts_process *p, uint64_t addr, void *buf, size_t len);
+ssize_t sts_space_write(struct sts_process *p, uint64_t addr, const void *buf, size_t len);
+void sts_watch_sync(struct sts_lwp *lwp);
+void sts_watch_inherit(struct sts_process *child, const struct sts_process *parent);
+void sts_watch_clear(struct sts_process *p);
+
+/* --- detach.c ------------------------------------------------------------------------------------------ */
+void sts_process_release(struct sts_process *p);
+void sts_lwp_release(struct sts_lwp *lwp);
+
+/* --- session.c, gate.c ------------------------------------------------------------------------------------ */
+int sts_fail(struct stasis_session *s, int error, const char *operation, pid_t pid, pid_t tid, uint64_t addr,
+	     const char *cause, const char *remedy);
+void sts_log(struct stasis_session *s, enum stasis_log_level level, const char *domain, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+#define STS_DEBUG(s, domain, ...)                                                                                      \
+	do {                                                                                                           \
+		if ((s)->log && (s)->log_level >= STASIS_LOG_DEBUG)                                                    \
+			sts_log(s, STASIS_LOG_DEBUG, domain, __VA_ARGS__);                                             \
+	} while (0)
+bool sts_policy_kills(const struct stasis_session *s, enum stasis_death_policy policy, bool launched);
+
+/* Run fn on the tracing task. */
+typedef int (*sts_request_fn)(struct stasis_session *s, void *arg);
+int sts_gate_call(struct stasis_session *s, sts_request_fn fn, void *arg);
+
+/* --- lookups that answer with the right error (request.c) ---------------------------------------------------- */
+int sts_process_visible(struct stasis_session *s, pid_t pid, struct sts_process **ret);
+int sts_process_stopped(struct stasis_session *s, pid_t pid, struct sts_process **ret);
+int sts_lwp_visible(struct stasis_session *s, pid_t tid, struct sts_lwp **ret);
+int sts_lwp_at_rest(struct stasis_session *s, pid_t tid, struct sts_lwp **ret);
+
+#endif
