@@ -27,7 +27,8 @@ struct sts_node {
 	struct stasis_event event;
 	struct sts_process *process;
 	struct sts_lwp *lwp;            /* who rests for it; NULL for events of the process */
-	struct sts_process *awaits;     /* birth: not before this child is at rest */
+	struct sts_process *child;      /* birth: its events come after this one */
+	bool awaits;                    /* birth: not before the child is at rest */
 	enum { STS_NODE_IDLE, STS_NODE_KEPT, STS_NODE_READY } where;
 };
 TAILQ_HEAD(sts_node_queue, sts_node);
@@ -40,6 +41,7 @@ enum sts_lwp_state {
 	STS_LWP_UNREACHABLE, /* asleep in the kernel, will stop before user code */
 	STS_LWP_VANISHING,   /* said ESRCH: killed; its end will be reported */
 	STS_LWP_EXITING,     /* past its exit stop */
+	STS_LWP_GONE,        /* reaped; the object waits for its nodes to be reported */
 };
 
 struct sts_lwp {
@@ -49,14 +51,18 @@ struct sts_lwp {
 	TAILQ_ENTRY(sts_lwp) in_unconsumed; /* its stop was only peeked at */
 	LIST_ENTRY(sts_lwp) in_exiting;
 	pid_t tid;
+	struct stasis_session *session;
 	struct sts_process *process;        /* NULL while unclaimed */
 	enum sts_lwp_state state;
 	struct sts_report stop;             /* while RESTING: why */
 	bool expected, unconsumed, exiting_listed, zombie_held;
+	int64_t expected_since;             /* ms */
 
-	struct sts_node node;               /* its own event */
-	bool event_out;                     /* node is kept, ready, or reported and not resumed */
+	struct sts_node node;               /* the event it rests for */
+	struct sts_node exit_node;          /* lwp-exit as a mere notice */
+	bool event_out;                     /* it rests for the user: event kept, ready, or reported and not resumed */
 	bool reported;
+	bool drop_process;                  /* FOLLOW_CHILD: resuming this event lets the process go */
 
 	enum stasis_action action;          /* what the user wants at the next run */
 	bool stay;                          /* user: rest on at this resume */
@@ -69,27 +75,33 @@ struct sts_lwp {
 
 	bool at_breakpoint;                 /* hit at this PC was accounted for: pass over it */
 	bool stepping_over;                 /* single step of ours with the breakpoint out */
+	uint64_t over_addr;                 /* of that breakpoint */
 	uint64_t over_mask;                 /* signal mask to put back after it */
+	int deferred_signal;                /* to deliver after it */
+	bool trapped;                       /* the stop is a SIGTRAP of ours: no signal of the program's */
 
 	bool regs_valid, regs_dirty;
 	struct stasis_regs_x86 regs;
 	bool watch_dirty;                   /* debug registers differ from the table */
 	uint64_t watch_control;             /* DR7 as set in the LWP */
 
-	bool mask_known;
 	bool trap_blocked;                  /* SIGTRAP was blocked when it was set going */
 
+	bool exit_kill;                     /* kernel's EXITKILL option as set */
 	bool in_syscall;                    /* between entry and exit stop */
 	struct stasis_event_syscall call;   /* entry's data, for the exit event */
 	bool skip;
 	int64_t skip_result;
 
-	struct sts_process *vfork_child;    /* while VFORKING, if still known */
-	pid_t vfork_pid;
-	struct sts_process *spawn;          /* posix_spawn under way */
-	bool vfork_done_due;                /* report vfork-done at the kernel's event */
+	pid_t vfork_pid;                    /* child of the last vfork-like birth */
+	uint64_t vfork_flags;
+	bool vfork_folded;                  /* it was a folded posix_spawn: its end is no event */
+	pid_t first_parent;                 /* of an unclaimed child, when first met */
+	struct sts_process *spawn;          /* folded posix_spawn under way */
+	bool spawn_waits;                   /* at its vfork-done, for the child's exec to be seen */
 
 	pid_t creator;
+	uint64_t born;                      /* sequence number */
 	bool exit_counted;                  /* no longer among the process's live LWPs */
 	bool alone;                         /* EXIT stop of an LWP that leaves by itself */
 };
@@ -112,6 +124,7 @@ struct sts_space {
 	size_t n_breakpoints;
 	struct sts_lwp *stepper;     /* only this LWP may run: it steps over a breakpoint */
 	bool stepper_set;            /* breakpoint is out, stepper set going */
+	bool resettle;               /* the stepper is done: others may go on */
 	TAILQ_HEAD(, sts_process) processes;
 };
 
@@ -122,6 +135,7 @@ struct sts_watch {
 	uint64_t addr;
 	size_t len;
 	unsigned flags;
+	uint64_t born;               /* sequence number: LWPs with a higher one came later */
 };
 
 struct sts_config {
@@ -146,19 +160,20 @@ struct sts_process {
 	bool shadow;                 /* not shown to the user */
 	bool releasing;              /* to be detached as its LWPs come to rest */
 	bool attaching;
+	bool ending;                 /* the session ends: dealt with */
+	bool detaching;              /* stasis_detach() is bringing it to rest */
 	bool stopping;               /* being brought to rest, or at rest */
 	bool held;                   /* its event is ready or reported */
 	bool reported;               /* the user has it: requests allowed */
+	bool listed;                 /* counted in n_processes */
 	bool interrupt_wanted;
 	bool dying;                  /* killed or exiting as a whole */
 	bool dead;                   /* zombie seen */
 	bool job_stopped;
-	bool job_event_due;
 	bool launched;
 	bool leader_untraced;        /* dead leader met at attach */
-	bool drop_parent;            /* FOLLOW_CHILD: detach at the next resume */
 	bool memory_shared;          /* born with CLONE_VM and not exec'ed yet */
-	bool gate_closed;            /* parent's birth event not ready yet: keep ours back */
+	struct sts_node *birth_node; /* the parent's event of our birth, not ready yet: ours come after it */
 	enum stasis_death_policy death;
 	bool exit_kill;
 
@@ -169,14 +184,19 @@ struct sts_process {
 	int last_exit_status;        /* of the LWP that died last */
 
 	enum stasis_event_kind birth;
-	struct sts_lwp *spawner;     /* posix_spawn under way: LWP of the parent */
+	struct sts_lwp *spawner;     /* folded posix_spawn under way: LWP of the parent */
+	bool spawning;               /* born by a folded posix_spawn whose exec was not seen */
+	enum stasis_follow spawn_follow;
+	bool spawn_exited;
+	int spawn_status;
 	struct stasis_event_birth birth_data;
 
 	struct sts_watch watches[STS_ARCH_WATCH_SLOTS];
 	bool watching;
-	bool ignored_known;
-	bool trap_ignored;           /* SIGTRAP's disposition is "ignore" */
-	unsigned refs;               /* nodes in flight keep it */
+	bool disposition_known;      /* the two below are fresh */
+	bool trap_ignored, trap_caught; /* SIGTRAP's disposition */
+	bool trap_action_known;
+	uint8_t trap_action[STS_OS_ACTION_SIZE];
 };
 LIST_HEAD(sts_process_chain, sts_process);
 TAILQ_HEAD(sts_process_list, sts_process);
@@ -192,11 +212,13 @@ struct stasis_session {
 	struct sts_process_chain processes[STS_BUCKETS];
 	struct sts_process_list all;
 	size_t n_processes;          /* shown to the user */
+	size_t n_lwps;               /* all that are not gone */
 	struct sts_lwp_list unclaimed; /* via in_process: children seen before their parent's event */
 	struct sts_lwp_list expected;
 	struct sts_lwp_list unconsumed;
 	struct sts_lwp_chain exiting;
 	size_t n_zombies_held;
+	int64_t last_sweep;          /* ms */
 	bool foreign_zombie;
 	struct sts_node_queue ready;
 	uint64_t sequence;
@@ -210,6 +232,7 @@ struct stasis_session {
 	struct sts_process *spare_process;
 	struct sts_space *spare_space;
 	bool host_ignores_child;
+	pid_t host_pid;              /* the process whose session this is */
 };
 
 /* --- table.c: finding, making and freeing the objects ---------------------------- */
@@ -219,18 +242,23 @@ struct sts_lwp *sts_lwp_find(struct stasis_session *s, pid_t tid);
 struct sts_lwp *sts_lwp_new(struct stasis_session *s, pid_t tid);  /* unclaimed; takes the spare */
 void sts_lwp_claim(struct sts_lwp *lwp, struct sts_process *process);
 void sts_lwp_rename(struct stasis_session *s, struct sts_lwp *lwp, pid_t tid);
-void sts_lwp_free(struct stasis_session *s, struct sts_lwp *lwp);
+void sts_lwp_bury(struct sts_lwp *lwp); /* out of all tables; freed when its nodes are idle */
+void sts_lwp_try_free(struct sts_lwp *lwp);
 void sts_lwp_state_set(struct sts_lwp *lwp, enum sts_lwp_state state);
 struct sts_process *sts_process_find(struct stasis_session *s, pid_t pid);
 struct sts_process *sts_process_new(struct stasis_session *s, pid_t pid, struct sts_space *space);
 void sts_process_show(struct sts_process *p, bool shown);
 void sts_process_free(struct sts_process *p);
 struct sts_space *sts_space_new(struct stasis_session *s);
+void sts_space_put(struct sts_space *space);
 void sts_process_space_set(struct sts_process *p, struct sts_space *space);
+
+int64_t sts_now_ms(void);
 
 /* --- collect.c: next report of any tracee ------------------------------------------ */
 /* Handle what has been reported; block says whether to wait for something. 1 handled, 0 nothing, negative error. */
 int sts_collect(struct stasis_session *s, bool block);
+int sts_collect_wait(struct stasis_session *s);
 void sts_expect(struct stasis_session *s, struct sts_lwp *lwp);
 void sts_unexpect(struct stasis_session *s, struct sts_lwp *lwp);
 void sts_consume(struct stasis_session *s, struct sts_lwp *lwp);
@@ -243,27 +271,36 @@ void sts_dispatch(struct stasis_session *s, struct sts_lwp *lwp, const struct st
 /* --- birth.c --------------------------------------------------------------------------- */
 void sts_birth(struct sts_lwp *lwp, bool vfork);
 void sts_birth_arrived(struct sts_lwp *child);
+void sts_birth_released(struct sts_process *child); /* what its parent's event waited for is settled */
 void sts_vfork_done(struct sts_lwp *lwp);
 void sts_spawn_child_exec(struct sts_process *child);
 void sts_spawn_child_dead(struct sts_process *child, int status);
-void sts_orphans_adopt(struct stasis_session *s);
+void sts_spawn_abandon(struct sts_lwp *parent);
+void sts_orphan_met(struct sts_lwp *lwp, int64_t now_ms);
+bool sts_orphans_adopt(struct stasis_session *s, int64_t now_ms); /* true: did something */
 
 /* --- death.c: LWP exits, deaths, exec ----------------------------------------------------- */
 void sts_lwp_exit_stop(struct sts_lwp *lwp);
 void sts_lwp_dead(struct sts_lwp *lwp, int status);
-void sts_exec(struct sts_lwp *lwp);
+struct sts_lwp *sts_exec_survivor(struct stasis_session *s, struct sts_process *p, pid_t former);
+void sts_exec(struct sts_lwp *lwp, pid_t former);
+void sts_lwp_exit_go(struct sts_lwp *lwp);
 void sts_process_dying(struct sts_process *p);
 void sts_process_collect_exit(struct sts_process *p);
+int sts_processes_lost(struct stasis_session *s);
 
 /* --- stop.c: all-stop, and events on their way --------------------------------------------- */
 struct stasis_event *sts_event_begin(struct sts_lwp *lwp, enum stasis_event_kind kind);
 void sts_event_post(struct sts_lwp *lwp);
-void sts_event_notice(struct sts_node *node);
-void sts_process_event_post(struct sts_process *p, enum stasis_event_kind kind, bool first);
+struct stasis_event *sts_notice_begin(struct sts_process *p, struct sts_node *node, pid_t tid, enum stasis_event_kind kind);
+void sts_notice_post(struct sts_node *node);
+void sts_notice_keep(struct sts_node *node);
+void sts_process_attached(struct sts_process *p);
 void sts_process_stop(struct sts_process *p);
+void sts_process_pause(struct sts_process *p); /* bring to rest without an event */
 void sts_process_check_rest(struct sts_process *p);
 bool sts_event_wanted(const struct sts_process *p, enum stasis_event_kind kind);
-struct sts_node *sts_ready_take(struct stasis_session *s, pid_t pid, struct stasis_event *ret);
+bool sts_ready_take(struct stasis_session *s, pid_t pid, struct stasis_event *ret);
 void sts_events_drop(struct sts_process *p);
 void sts_node_unlink(struct sts_node *node);
 
@@ -271,6 +308,7 @@ void sts_node_unlink(struct sts_node *node);
 void sts_lwp_settle(struct sts_lwp *lwp);
 void sts_process_settle(struct sts_process *p);
 void sts_space_settle(struct sts_space *space);
+bool sts_lwp_resume(struct sts_lwp *lwp, enum sts_run run, int signal); /* the bare act; false: gone */
 bool sts_lwp_gone(struct sts_lwp *lwp, int error); /* -ESRCH: mark it vanishing */
 int sts_regs_load(struct sts_lwp *lwp);
 int sts_regs_flush(struct sts_lwp *lwp);
@@ -286,6 +324,7 @@ void sts_signal_state_learn(struct sts_lwp *lwp);
 struct sts_breakpoint *sts_breakpoint_find(struct sts_space *space, uint64_t addr);
 int sts_breakpoint_plant(pid_t pid, struct sts_breakpoint *b);
 int sts_breakpoint_unplant(pid_t pid, struct sts_breakpoint *b);
+void sts_breakpoints_unplant_in(struct sts_space *space, pid_t pid); /* in that process's memory alone */
 int sts_breakpoints_copy(struct sts_space *to, const struct sts_space *from);
 void sts_breakpoints_wipe(struct sts_space *space, pid_t pid); /* from memory and table; pid 0: table only */
 ssize_t sts_space_read(struct sts_process *p, uint64_t addr, void *buf, size_t len);
@@ -294,8 +333,11 @@ void sts_watch_sync(struct sts_lwp *lwp);
 void sts_watch_inherit(struct sts_process *child, const struct sts_process *parent);
 void sts_watch_clear(struct sts_process *p);
 
+void sts_options_sync(struct sts_lwp *lwp);
+
 /* --- detach.c ------------------------------------------------------------------------------------------ */
 void sts_process_release(struct sts_process *p);
+void sts_process_forsake(struct sts_process *p); /* hide it and drop its events */
 void sts_lwp_release(struct sts_lwp *lwp);
 
 /* --- session.c, gate.c ------------------------------------------------------------------------------------ */
@@ -312,7 +354,12 @@ bool sts_policy_kills(const struct stasis_session *s, enum stasis_death_policy p
 
 /* Run fn on the tracing task. */
 typedef int (*sts_request_fn)(struct stasis_session *s, void *arg);
+/* Is this child of ours the wake-up's? Collects it. */
+bool sts_gate_doorbell(struct stasis_session *s, pid_t pid);
 int sts_gate_call(struct stasis_session *s, sts_request_fn fn, void *arg);
+/* The calling thread's signal mask as it is without us. */
+void sts_gate_caller_mask(struct stasis_session *s, sigset_t *ret);
+void sts_session_shutdown(struct stasis_session *s);
 
 /* --- lookups that answer with the right error (request.c) ---------------------------------------------------- */
 int sts_process_visible(struct stasis_session *s, pid_t pid, struct sts_process **ret);

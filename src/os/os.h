@@ -104,6 +104,9 @@ int sts_os_regset_set(pid_t tid, enum stasis_regset set, const void *buf, size_t
 int sts_os_debugreg_get(pid_t tid, int n, uint64_t *ret);
 int sts_os_debugreg_set(pid_t tid, int n, uint64_t value);
 
+/* Base of the thread-local storage. */
+uint64_t sts_os_tls_base(pid_t tid, const struct stasis_regs_x86 *regs);
+
 /* --- system calls -------------------------------------------------------------- */
 
 enum sts_syscall_phase { STS_SYSCALL_NONE, STS_SYSCALL_ENTRY, STS_SYSCALL_LEAVE };
@@ -117,8 +120,13 @@ struct sts_birth_call {
 	uint64_t sp;         /* caller's stack pointer */
 };
 void sts_os_birth_call(pid_t tid, bool vfork, struct sts_birth_call *ret);
-/* At an EXIT report: the LWP itself asked to end, alone. */
-bool sts_os_exit_alone(pid_t tid);
+/* At an EXIT report: who asked for it. */
+enum sts_exit_cause {
+	STS_EXIT_ALONE, /* the LWP itself, for itself */
+	STS_EXIT_GROUP, /* the LWP itself, for its whole process */
+	STS_EXIT_OTHER, /* another LWP's exit or exec, or a signal */
+};
+enum sts_exit_cause sts_os_exit_cause(pid_t tid);
 /* Clone flags that matter for classification. */
 bool sts_os_birth_is_lwp(uint64_t flags);
 bool sts_os_birth_shares_memory(uint64_t flags);
@@ -131,10 +139,10 @@ int sts_os_syscall_result_set(pid_t tid, int64_t result);
  */
 int sts_os_syscall_inject(pid_t pid, pid_t tid, long number, const uint64_t args[6], int64_t *result_ret);
 
-/* Put a signal back to "ignored" in the LWP's process. */
-int sts_os_signal_ignore(pid_t pid, pid_t tid, int signal);
-/* Bits of ignored signals, bit n-1 is signal n. Any task. */
-int sts_os_signals_ignored(pid_t pid, uint64_t *ret);
+/* A signal's disposition as the kernel's structure, read and set by a system call inside the LWP. */
+#define STS_OS_ACTION_SIZE 32
+int sts_os_signal_action_get(pid_t pid, pid_t tid, int signal, uint8_t action[STS_OS_ACTION_SIZE]);
+int sts_os_signal_action_set(pid_t pid, pid_t tid, int signal, const uint8_t action[STS_OS_ACTION_SIZE]);
 
 /* --- processes through the file system (any task) ------------------------------ */
 
@@ -199,8 +207,8 @@ pid_t sts_os_task_pid(const struct sts_task *task);
 int sts_os_task_signals_init(bool *ignored_ret);
 /* A descriptor readable when a tracee may have reported, or the host program died. */
 int sts_os_child_fd(void);
-/* Empty it. true if the host program is dead. */
-bool sts_os_child_fd_drain(int fd);
+/* Empty it. true if the host program, once our parent, is dead. */
+bool sts_os_child_fd_drain(int fd, pid_t host);
 
 /* Direct sessions: block SIGCHLD on this thread; false if it was blocked already. -EINVAL if it is ignored. */
 int sts_os_child_signal_block(void);

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which wait to make next. Asking for "any" costs the kernel a walk over every
+ * tracee, so LWPs that must report soon are asked for by tid. Deaths are peeked
+ * at and the zombie kept until its event is handed over; stops that "any" shows
+ * are consumed only if their LWP still rests at the next such call, which in a
+ * plain event loop it never does.
+ */
+#include <errno.h>
+#include <time.h>
+#include "control/model.h"
+
+/* How many LWPs to ask in vain before trying something else. */
+#define EXPECTED_TRIES 16
+/* An LWP that has not come to rest for so long may be asleep in the kernel. */
+#define UNREACHABLE_AFTER_MS 10
+/* With zombies kept back, deaths without notice are looked for so often. */
+#define SWEEP_MS 50
+/* Reports taken at one go. */
+#define BATCH 32
+/* Longest sleep while something is in the way of a plain wait. */
+#define SLICE_MS 10
+
+int64_t sts_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+}
+
+void sts_expect(struct stasis_session *s, struct sts_lwp *lwp)
+{
+	if (lwp->expected)
+		return;
+	TAILQ_INSERT_TAIL(&s->expected, lwp, in_expected);
+	lwp->expected = true;
+	lwp->expected_since = sts_now_ms();
+}
+
+void sts_unexpect(struct stasis_session *s, struct sts_lwp *lwp)
+{
+	if (lwp->expected)
+		TAILQ_REMOVE(&s->expected, lwp, in_expected);
+	lwp->expected = false;
+}
+
+void sts_consume(struct stasis_session *s, struct sts_lwp *lwp)
+{
+	struct sts_report report;
+
+	if (!lwp->unconsumed)
+		return;
+	TAILQ_REMOVE(&s->unconsumed, lwp, in_unconsumed);
+	lwp->unconsumed = false;
+	sts_os_wait_stop(lwp->tid, &report);
+}
+
+static void consume_all(struct stasis_session *s)
+{
+	struct sts_lwp *lwp;
+
+	while ((lwp = TAILQ_FIRST(&s->unconsumed)))
+		sts_consume(s, lwp);
+}
+
+static bool zombies_in_the_way(const struct stasis_session *s)
+{
+	return s->n_zombies_held > 0 || s->foreign_zombie;
+}
+
+bool sts_collect_impatient(const struct stasis_session *s)
+{
+	return !TAILQ_EMPTY(&s->expected) || !TAILQ_EMPTY(&s->unclaimed) || zombies_in_the_way(s);
+}
+
+static void handle(struct stasis_session *s, struct sts_lwp *lwp, const struct sts_report *report)
+{
+	STS_DEBUG(s, "wait", "%d: report %d signal %d status %x", report->tid, report->kind, report->signal,
+		  report->status);
+	sts_unexpect(s, lwp);
+	sts_dispatch(s, lwp, report);
+}
+
+/* --- LWPs that were interrupted or just born --------------------------------------- */
+
+static bool try_expected(struct stasis_session *s)
+{
+	struct sts_report report;
+
+	for (int tries = 0; tries < EXPECTED_TRIES; tries++) {
+		struct sts_lwp *lwp = TAILQ_FIRST(&s->expected);
+
+		if (!lwp)
+			return false;
+		int r = sts_os_wait_stop(lwp->tid, &report);
+		if (r > 0) {
+			handle(s, lwp, &report);
+			return true;
+		}
+		TAILQ_REMOVE(&s->expected, lwp, in_expected);
+		TAILQ_INSERT_TAIL(&s->expected, lwp, in_expected);
+		if (r < 0) {
+			sts_unexpect(s, lwp);
+			sts_lwp_gone(lwp, -ESRCH);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* An LWP asleep in the kernel runs no user code before it stops: that is rest, too. */
+static bool settle_unreachable(struct stasis_session *s)
+{
+	int64_t now = sts_now_ms();
+	struct sts_lwp *lwp, *next;
+
+	for (lwp = TAILQ_FIRST(&s->expected); lwp; lwp = next) {
+		next = TAILQ_NEXT(lwp, in_expected);
+		if (now - lwp->expected_since < UNREACHABLE_AFTER_MS || !lwp->process)
+			continue;
+		lwp->expected_since = now;
+		if (lwp->state != STS_LWP_RUNNING || sts_os_task_state(lwp->process->pid, lwp->tid) != 'D')
+			continue;
+		sts_unexpect(s, lwp);
+		sts_lwp_state_set(lwp, STS_LWP_UNREACHABLE);
+		sts_process_check_rest(lwp->process);
+		sts_stepper_go(lwp->process->space);
+		return true;
+	}
+	return false;
+}
+
+/* --- any ------------------------------------------------------------------------------- */
+
+static struct sts_lwp *lwp_of_report(struct stasis_session *s, const struct sts_report *report)
+{
+	struct sts_lwp *lwp = sts_lwp_find(s, report->tid);
+
+	if (lwp || report->kind == STS_REPORT_DEAD)
+		return lwp;
+	/* A child before its parent's event, or the survivor of an exec under a dead leader's tid. */
+	return sts_lwp_new(s, report->tid);
+}
+
+static void handle_any(struct stasis_session *s, const struct sts_report *report)
+{
+	struct sts_lwp *lwp = lwp_of_report(s, report);
+
+	if (lwp)
+		handle(s, lwp, report);
+	else if (!s->direct)
+		sts_os_wait_reap(report->tid); /* a child of the helper: nobody else will */
+}
+
+static bool is_obstacle(struct stasis_session *s, const struct sts_report *report)
+{
+	if (report->kind != STS_REPORT_DEAD)
+		return false;
+	struct sts_lwp *lwp = sts_lwp_find(s, report->tid);
+
+	if (lwp)
+		return lwp->zombie_held;
+	if (s->direct && !sts_gate_doorbell(s, report->tid))
+		s->foreign_zombie = true;
+	return s->direct;
+}
+
+static bool sweep_dead(struct stasis_session *s, bool all)
+{
+	struct sts_report report;
+	struct sts_lwp *lwp;
+
+	LIST_FOREACH(lwp, &s->exiting, in_exiting) {
+		if (!lwp->zombie_held && sts_os_wait_dead(lwp->tid, &report) > 0) {
+			handle(s, lwp, &report);
+			return true;
+		}
+	}
+	for (int i = 0; all && i < STS_BUCKETS; i++) {
+		LIST_FOREACH(lwp, &s->lwps[i], by_tid) {
+			if (!lwp->zombie_held && sts_os_wait_dead(lwp->tid, &report) > 0) {
+				handle(s, lwp, &report);
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* "Any" shows a zombie that must stay: look round it. */
+static int collect_around(struct stasis_session *s)
+{
+	struct sts_report report;
+	int64_t now = sts_now_ms();
+
+	if (sts_os_wait_stop_any(&report) > 0) {
+		handle_any(s, &report);
+		return 1;
+	}
+	bool all = now - s->last_sweep >= SWEEP_MS;
+	if (all)
+		s->last_sweep = now;
+	return sweep_dead(s, all);
+}
+
+static int collect_any(struct stasis_session *s, bool block)
+{
+	struct sts_report report;
+
+	consume_all(s);
+	s->foreign_zombie = false;
+	int r = sts_os_wait_peek(block && s->n_zombies_held == 0, &report);
+	if (r == -ECHILD) {
+		return sts_processes_lost(s);
+	}
+	if (r <= 0)
+		return r;
+	if (is_obstacle(s, &report))
+		return collect_around(s);
+	handle_any(s, &report);
+	return 1;
+}
+
+/*
+ * "Any" answers in the order of the kernel's list, so a busy tracee at its head
+ * could starve the others: take what else is there before anything is resumed.
+ */
+static void collect_batch(struct stasis_session *s)
+{
+	struct sts_report report;
+
+	for (int i = 0; i < BATCH; i++) {
+		if (sts_spares_fill(s) < 0 || sts_os_wait_stop_any(&report) <= 0)
+			return;
+		handle_any(s, &report);
+	}
+}
+
+int sts_collect(struct stasis_session *s, bool block)
+{
+	int r = sts_spares_fill(s);
+
+	if (r < 0)
+		return r;
+	if (try_expected(s))
+		return 1;
+	r = collect_any(s, block && !sts_collect_impatient(s));
+	if (r > 0 && s->n_lwps > 1) {
+		consume_all(s);
+		collect_batch(s);
+	}
+	if (r == 0 && (settle_unreachable(s) || sts_orphans_adopt(s, sts_now_ms())))
+		return 1;
+	return r;
+}
+
+/* For requests that have to see something come: handle one report, or wait a moment. */
+int sts_collect_wait(struct stasis_session *s)
+{
+	int r = sts_collect(s, true);
+
+	if (r == 0)
+		sts_os_child_signal_wait(TAILQ_EMPTY(&s->expected) ? SLICE_MS : 1);
+	return r == -EINTR ? 0 : r;
+}

@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How calls reach the tracing task. Direct: they are on it. Isolated: they queue
+ * up for the helper task, which also serves those who wait for events.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include "control/gate.h"
+
+struct request {
+	TAILQ_ENTRY(request) link;
+	sts_request_fn fn;           /* NULL: a wait for events */
+	void *arg;
+	int result;
+	_Atomic int done;            /* futex */
+	pid_t pid;                   /* wait: of whom */
+	int64_t deadline;            /* wait: INT64_MAX for never */
+	struct stasis_event *event;
+};
+TAILQ_HEAD(request_queue, request);
+
+struct sts_gate {
+	int *alive;                  /* a page that a forked child sees as zero */
+	pthread_t owner;             /* direct */
+	bool unblock;                /* direct: SIGCHLD was not blocked before */
+	_Atomic int wake;
+	_Atomic pid_t doorbell;
+	int ready_fd;                /* eventfd: there is something to wait for */
+	int epoll_fd, signal_fd;     /* direct, once asked for: ready_fd or SIGCHLD */
+	bool more;                   /* direct: reports may be left uncollected */
+
+	struct sts_task *task;       /* isolated, and all below */
+	int request_fd;
+	pthread_mutex_t lock;
+	struct request_queue requests; /* under lock */
+	struct request_queue waiters;  /* helper's own */
+	int child_fd;
+	bool stop, host_died;
+	_Atomic int started;
+	int start_result;
+};
+
+static bool is_ours(const struct stasis_session *s)
+{
+	return *s->gate->alive != 0;
+}
+
+static void fd_set_ready(int fd, bool ready)
+{
+	uint64_t value = 1;
+	ssize_t n = ready ? write(fd, &value, sizeof value) : read(fd, &value, sizeof value);
+
+	(void)n; /* full or empty already: as wanted */
+}
+
+/* --- isolated: the host's side ------------------------------------------------------ */
+
+static void futex_wait(_Atomic int *word, int value, const struct timespec *limit)
+{
+	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, limit, NULL, 0);
+}
+
+static void post(struct sts_gate *gate, struct request *request)
+{
+	pthread_mutex_lock(&gate->lock);
+	TAILQ_INSERT_TAIL(&gate->requests, request, link);
+	pthread_mutex_unlock(&gate->lock);
+	fd_set_ready(gate->request_fd, true);
+}
+
+static int call_helper(struct stasis_session *s, sts_request_fn fn, void *arg)
+{
+	struct request request = {.fn = fn, .arg = arg};
+
+	post(s->gate, &request);
+	while (!atomic_load_explicit(&request.done, memory_order_acquire))
+		futex_wait(&request.done, 0, NULL);
+	return request.result;
+}
+
+static bool may_call(const struct stasis_session *s)
+{
+	return is_ours(s) && (!s->direct || pthread_equal(pthread_self(), s->gate->owner));
+}
+
+static void direct_sync_ready(struct stasis_session *s)
+{
+	if (s->gate->epoll_fd >= 0)
+		fd_set_ready(s->gate->ready_fd, s->gate->more || !TAILQ_EMPTY(&s->ready));
+}
+
+int sts_gate_call(struct stasis_session *s, sts_request_fn fn, void *arg)
+{
+	if (!may_call(s))
+		return STASIS_E_WRONG_THREAD;
+	if (!s->direct)
+		return call_helper(s, fn, arg);
+	int r = fn(s, arg);
+	direct_sync_ready(s);
+	return r;
+}
+
+void sts_gate_caller_mask(struct stasis_session *s, sigset_t *ret)
+{
+	pthread_sigmask(SIG_SETMASK, NULL, ret);
+	if (s->direct && s->gate->unblock)
+		sigdelset(ret, SIGCHLD);
+}
+
+/* --- isolated: the helper's side ------------------------------------------------------- */
+
+static void complete(struct request *request, int result)
+{
+	request->result = result;
+	atomic_store_explicit(&request->done, 1, memory_order_release);
+	/* The requester may be off with its stack already; a stray wake harms nobody. */
+	syscall(SYS_futex, &request->done, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+static struct request *next_request(struct sts_gate *gate)
+{
+	pthread_mutex_lock(&gate->lock);
+	struct request *request = TAILQ_FIRST(&gate->requests);
+	if (request)
+		TAILQ_REMOVE(&gate->requests, request, link);
+	pthread_mutex_unlock(&gate->lock);
+	return request;
+}
+
+static void run_requests(struct stasis_session *s)
+{
+	struct sts_gate *gate = s->gate;
+	struct request *request;
+
+	fd_set_ready(gate->request_fd, false);
+	while ((request = next_request(gate))) {
+		if (request->fn)
+			complete(request, request->fn(s, request->arg));
+		else
+			TAILQ_INSERT_TAIL(&gate->waiters, request, link);
+	}
+}
+
+/* 1: still to wait; else the result. */
+static int try_wait(struct stasis_session *s, pid_t pid, struct stasis_event *event)
+{
+	const struct sts_process *p;
+
+	if (sts_ready_take(s, pid, event))
+		return 0;
+	if (pid == 0)
+		return s->n_processes == 0 && TAILQ_EMPTY(&s->unclaimed) ? STASIS_E_NO_TRACEE : 1;
+	p = sts_process_find(s, pid);
+	return p && !p->shadow ? 1 : STASIS_E_NOT_TRACED;
+}
+
+static void serve_waiters(struct stasis_session *s, bool idle)
+{
+	struct request *request, *next;
+	bool woken = false;
+
+	for (request = TAILQ_FIRST(&s->gate->waiters); request; request = next) {
+		next = TAILQ_NEXT(request, link);
+		int r = try_wait(s, request->pid, request->event);
+		if (r > 0 && atomic_load(&s->gate->wake)) {
+			r = STASIS_E_INTERRUPTED;
+			woken = true;
+		}
+		if (r > 0 && idle && sts_now_ms() >= request->deadline)
+			r = STASIS_E_TIMEOUT;
+		if (r > 0)
+			continue;
+		TAILQ_REMOVE(&s->gate->waiters, request, link);
+		complete(request, r);
+	}
+	if (woken)
+		atomic_store(&s->gate->wake, 0);
+}
+
+static void fail_waiters(struct stasis_session *s, int error)
+{
+	struct request *request;
+
+	while ((request = TAILQ_FIRST(&s->gate->waiters))) {
+		TAILQ_REMOVE(&s->gate->waiters, request, link);
+		complete(request, error);
+	}
+}
+
+#define IMPATIENT_MS 1
+
+static int poll_timeout(struct stasis_session *s)
+{
+	int64_t limit = INT64_MAX, now = sts_now_ms();
+	const struct request *request;
+
+	TAILQ_FOREACH(request, &s->gate->waiters, link)
+		if (request->deadline < limit)
+			limit = request->deadline;
+	if (sts_collect_impatient(s) && limit > now + IMPATIENT_MS)
+		limit = now + IMPATIENT_MS;
+	if (limit == INT64_MAX)
+		return -1;
+	return limit <= now ? 0 : limit - now > INT_MAX ? INT_MAX : (int)(limit - now);
+}
+
+static void helper_sleep(struct stasis_session *s)
+{
+	struct pollfd fds[2] = {{.fd = s->gate->child_fd, .events = POLLIN}, {.fd = s->gate->request_fd, .events = POLLIN}};
+
+	poll(fds, 2, poll_timeout(s));
+	if (fds[0].revents)
+		s->gate->host_died |= sts_os_child_fd_drain(s->gate->child_fd, s->host_pid);
+}
+
+static int helper_start(struct stasis_session *s)
+{
+	int r = sts_os_task_signals_init(&s->host_ignores_child);
+
+	if (r < 0)
+		return r;
+	s->gate->child_fd = sts_os_child_fd();
+	return s->gate->child_fd < 0 ? s->gate->child_fd : 0;
+}
+
+static void helper_main(void *arg)
+{
+	struct stasis_session *s = arg;
+	struct sts_gate *gate = s->gate;
+	bool idle = false;
+
+	gate->start_result = helper_start(s);
+	atomic_store(&gate->started, 1);
+	if (gate->start_result < 0)
+		return;
+	while (!gate->host_died) {
+		run_requests(s);
+		serve_waiters(s, idle);
+		fd_set_ready(gate->ready_fd, !TAILQ_EMPTY(&s->ready));
+		if (gate->stop)
+			break;
+		int r = sts_collect(s, false);
+		if (r < 0)
+			fail_waiters(s, r);
+		idle = r <= 0;
+		if (idle)
+			helper_sleep(s);
+	}
+	if (gate->host_died)
+		sts_session_shutdown(s);
+}
+
+/* --- waiting ------------------------------------------------------------------------------ */
+
+static int do_cancel(struct stasis_session *s, void *arg)
+{
+	struct request *request = arg, *other;
+
+	TAILQ_FOREACH(other, &s->gate->waiters, link) {
+		if (other != request)
+			continue;
+		TAILQ_REMOVE(&s->gate->waiters, request, link);
+		complete(request, STASIS_E_INTERRUPTED);
+		break;
+	}
+	return 0;
+}
+
+static int wait_isolated(struct stasis_session *s, struct request *request)
+{
+	post(s->gate, request);
+	while (!atomic_load_explicit(&request->done, memory_order_acquire)) {
+		if (syscall(SYS_futex, &request->done, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0) < 0 && errno == EINTR)
+			call_helper(s, do_cancel, request); /* a signal handler of the caller's has run */
+	}
+	return request->result;
+}
+
+static int direct_sleep(struct stasis_session *s, int64_t deadline)
+{
+	int64_t now = sts_now_ms();
+
+	if (now >= deadline)
+		return STASIS_E_TIMEOUT;
+	int64_t slice = deadline - now;
+	if (sts_collect_impatient(s) && slice > IMPATIENT_MS)
+		slice = IMPATIENT_MS;
+	int r = sts_os_child_signal_wait(slice > INT_MAX ? INT_MAX : (int)slice);
+	return r == -EINTR ? STASIS_E_INTERRUPTED : 0;
+}
+
+static int wait_direct(struct stasis_session *s, struct request *request)
+{
+	struct sts_gate *gate = s->gate;
+	bool forever = request->deadline == INT64_MAX;
+
+	if (gate->signal_fd >= 0)
+		sts_os_child_signal_wait(0); /* what it stands for is collected below */
+	for (;;) {
+		int r = try_wait(s, request->pid, request->event);
+
+		if (r <= 0)
+			return r;
+		if (atomic_exchange(&gate->wake, 0))
+			return STASIS_E_INTERRUPTED;
+		r = sts_collect(s, forever);
+		gate->more = r > 0;
+		if (r == -EINTR)
+			return STASIS_E_INTERRUPTED;
+		if (r < 0)
+			return r;
+		if (r == 0 && (r = direct_sleep(s, request->deadline)) < 0)
+			return r;
+	}
+}
+
+int stasis_wait(struct stasis_session *session, pid_t pid, int timeout_ms, struct stasis_event *event_ret)
+{
+	struct stasis_event event;
+	struct request request = {
+		.pid = pid,
+		.deadline = timeout_ms < 0 ? INT64_MAX : timeout_ms == 0 ? 0 : sts_now_ms() + timeout_ms,
+		.event = &event,
+	};
+
+	if (!may_call(session))
+		return STASIS_E_WRONG_THREAD;
+	int r = session->direct ? wait_direct(session, &request) : wait_isolated(session, &request);
+	if (session->direct)
+		direct_sync_ready(session);
+	if (r == 0)
+		*event_ret = event;
+	return r;
+}
+
+void stasis_session_wake(struct stasis_session *session)
+{
+	struct sts_gate *gate = session->gate;
+	int saved = errno;
+
+	if (!is_ours(session))
+		return;
+	atomic_store(&gate->wake, 1);
+	if (session->direct)
+		sts_os_doorbell(&gate->doorbell);
+	fd_set_ready(session->direct ? gate->ready_fd : gate->request_fd, true);
+	errno = saved;
+}
+
+bool sts_gate_doorbell(struct stasis_session *s, pid_t pid)
+{
+	if (atomic_load(&s->gate->doorbell) != pid)
+		return false;
+	sts_os_wait_reap(pid);
+	return true;
+}
+
+/* --- the descriptor -------------------------------------------------------------------------- */
+
+static int add_to_epoll(int epoll_fd, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static int direct_fd_open(struct stasis_session *s)
+{
+	struct sts_gate *gate = s->gate;
+
+	gate->signal_fd = sts_os_child_fd();
+	if (gate->signal_fd < 0)
+		return gate->signal_fd;
+	int fd = epoll_create1(EPOLL_CLOEXEC);
+	int r = fd < 0 ? -errno : add_to_epoll(fd, gate->signal_fd);
+	if (r == 0)
+		r = add_to_epoll(fd, gate->ready_fd);
+	if (r < 0) {
+		close(gate->signal_fd);
+		if (fd >= 0)
+			close(fd);
+		gate->signal_fd = -1;
+		return r;
+	}
+	gate->epoll_fd = fd;
+	gate->more = true; /* what came before the descriptor */
+	direct_sync_ready(s);
+	return 0;
+}
+
+int stasis_session_fd(struct stasis_session *session)
+{
+	struct sts_gate *gate = session->gate;
+
+	if (!may_call(session))
+		return STASIS_E_WRONG_THREAD;
+	if (!session->direct)
+		return gate->ready_fd;
+	if (gate->epoll_fd < 0) {
+		int r = direct_fd_open(session);
+
+		if (r < 0)
+			return r;
+	}
+	return gate->epoll_fd;
+}
+
+pid_t stasis_session_tracer_pid(struct stasis_session *session)
+{
+	return session->direct ? session->host_pid : sts_os_task_pid(session->gate->task);
+}
+
+/* --- opening and closing --------------------------------------------------------------------------- */
+
+static int alive_page(struct sts_gate *gate)
+{
+	long size = sysconf(_SC_PAGESIZE);
+
+	gate->alive = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (gate->alive == MAP_FAILED)
+		return -errno;
+	*gate->alive = 1;
+	return madvise(gate->alive, size, MADV_WIPEONFORK) < 0 ? -errno : 0;
+}
+
+static void gate_free(struct sts_gate *gate)
+{
+	int fds[] = {gate->ready_fd, gate->request_fd, gate->epoll_fd, gate->signal_fd, gate->child_fd};
+
+	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	if (gate->alive && gate->alive != MAP_FAILED)
+		munmap(gate->alive, sysconf(_SC_PAGESIZE));
+	pthread_mutex_destroy(&gate->lock);
+	free(gate);
+}
+
+static int open_direct(struct stasis_session *s)
+{
+	int r = sts_os_child_signal_block();
+
+	if (r < 0)
+		return r == -EINVAL ? STASIS_E_BAD_STATE : r;
+	s->gate->unblock = r > 0;
+	s->gate->owner = pthread_self();
+	return 0;
+}
+
+static int open_isolated(struct stasis_session *s)
+{
+	struct sts_gate *gate = s->gate;
+
+	gate->request_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (gate->request_fd < 0)
+		return -errno;
+	int r = sts_os_task_start(helper_main, s, &gate->task);
+	if (r < 0)
+		return r;
+	while (!atomic_load(&gate->started))
+		sched_yield();
+	if (gate->start_result < 0) {
+		r = gate->start_result;
+		sts_os_task_join(gate->task);
+	}
+	return r;
+}
+
+int sts_gate_open(struct stasis_session *s)
+{
+	struct sts_gate *gate = calloc(1, sizeof *gate);
+
+	if (!gate)
+		return -ENOMEM;
+	gate->request_fd = gate->epoll_fd = gate->signal_fd = gate->child_fd = -1;
+	TAILQ_INIT(&gate->requests);
+	TAILQ_INIT(&gate->waiters);
+	pthread_mutex_init(&gate->lock, NULL);
+	s->gate = gate;
+	s->host_pid = getpid();
+	gate->ready_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int r = gate->ready_fd < 0 ? -errno : alive_page(gate);
+	if (r == 0)
+		r = s->direct ? open_direct(s) : open_isolated(s);
+	if (r < 0)
+		gate_free(gate);
+	return r;
+}
+
+static int do_stop(struct stasis_session *s, void *arg)
+{
+	sts_session_shutdown(s);
+	s->gate->stop = true;
+	return 0;
+}
+
+bool sts_gate_close(struct stasis_session *s)
+{
+	struct sts_gate *gate = s->gate;
+
+	if (!may_call(s))
+		return false;
+	if (s->direct) {
+		sts_session_shutdown(s);
+		if (gate->unblock)
+			sts_os_child_signal_unblock();
+	} else {
+		call_helper(s, do_stop, NULL);
+		sts_os_task_join(gate->task);
+	}
+	gate_free(gate);
+	return true;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Setting LWPs going: one place decides whether an LWP may run, and how. */
+#include <errno.h>
+#include "control/model.h"
+
+/* -ESRCH from any request: it was killed, its end will be reported. */
+bool sts_lwp_gone(struct sts_lwp *lwp, int error)
+{
+	if (error >= 0)
+		return false;
+	STS_DEBUG(lwp->session, "lwp", "%d: request failed: %d", lwp->tid, error);
+	if (lwp->state == STS_LWP_RESTING || lwp->state == STS_LWP_RUNNING || lwp->state == STS_LWP_STARTING)
+		sts_lwp_state_set(lwp, STS_LWP_VANISHING);
+	return true;
+}
+
+int sts_regs_load(struct sts_lwp *lwp)
+{
+	if (lwp->regs_valid)
+		return 0;
+	int r = sts_os_regs_get(lwp->tid, &lwp->regs);
+	lwp->regs_valid = r == 0;
+	lwp->regs_dirty = false;
+	return r;
+}
+
+int sts_regs_flush(struct sts_lwp *lwp)
+{
+	if (!lwp->regs_dirty)
+		return 0;
+	lwp->regs_dirty = false;
+	return sts_os_regs_set(lwp->tid, &lwp->regs);
+}
+
+static bool gated(const struct sts_lwp *lwp)
+{
+	const struct sts_process *p = lwp->process;
+
+	return p->stopping || p->held || p->attaching || (p->space->stepper && p->space->stepper != lwp);
+}
+
+static enum sts_run how_to_run(const struct sts_lwp *lwp)
+{
+	const struct sts_process *p = lwp->process;
+
+	if (p->job_stopped && (lwp->stop.kind == STS_REPORT_GROUP || lwp->stop.kind == STS_REPORT_INTERRUPT))
+		return STS_RUN_LISTEN;
+	if (lwp->action == STASIS_STEP || lwp->sticky_step)
+		return STS_RUN_STEP;
+	if (sts_event_wanted(p, STASIS_EVENT_SYSCALL_ENTER) || sts_event_wanted(p, STASIS_EVENT_SYSCALL_EXIT))
+		return STS_RUN_SYSCALL;
+	return STS_RUN_CONTINUE;
+}
+
+/* The kernel takes a signal only from a signal stop; elsewhere it is queued, and let through when it comes. */
+static int signal_to_deliver(struct sts_lwp *lwp)
+{
+	int signal = lwp->signal;
+
+	lwp->signal = 0;
+	if (signal == 0 || lwp->stop.kind == STS_REPORT_SIGNAL)
+		return signal;
+	lwp->pass_once = signal;
+	sts_os_tgkill(lwp->process->pid, lwp->tid, signal);
+	return 0;
+}
+
+bool sts_lwp_resume(struct sts_lwp *lwp, enum sts_run run, int signal)
+{
+	int r = sts_regs_flush(lwp);
+
+	if (r == 0)
+		r = sts_os_resume(lwp->tid, run, signal);
+	if (lwp->unconsumed) {
+		TAILQ_REMOVE(&lwp->session->unconsumed, lwp, in_unconsumed);
+		lwp->unconsumed = false;
+	}
+	if (sts_lwp_gone(lwp, r))
+		return false;
+	lwp->run = run;
+	sts_lwp_state_set(lwp, STS_LWP_RUNNING);
+	return true;
+}
+
+static void go(struct sts_lwp *lwp)
+{
+	enum sts_run run = how_to_run(lwp);
+
+	if (run == STS_RUN_STEP || lwp->process->space->n_breakpoints > 0 || lwp->process->watching)
+		sts_signal_state_learn(lwp);
+	if (lwp->watch_dirty)
+		sts_watch_sync(lwp);
+	sts_options_sync(lwp);
+	if (!sts_lwp_resume(lwp, run, signal_to_deliver(lwp)))
+		return;
+	lwp->stepping = run == STS_RUN_STEP;
+	if (lwp->stop.kind == STS_REPORT_BIRTH && lwp->stop.vfork)
+		sts_lwp_state_set(lwp, STS_LWP_VFORKING);
+}
+
+void sts_lwp_settle(struct sts_lwp *lwp)
+{
+	struct sts_process *p = lwp->process;
+
+	if (lwp->state != STS_LWP_RESTING)
+		return;
+	if (p->releasing) {
+		sts_lwp_release(lwp);
+		return;
+	}
+	if (lwp->event_out || lwp->spawn_waits || gated(lwp) || lwp->suspended || lwp->stay)
+		return;
+	if (lwp->stop.kind == STS_REPORT_EXIT) {
+		sts_lwp_exit_go(lwp);
+		return;
+	}
+	if (!sts_step_over(lwp))
+		go(lwp);
+}
+
+void sts_process_settle(struct sts_process *p)
+{
+	struct sts_lwp *lwp, *next;
+
+	for (lwp = TAILQ_FIRST(&p->lwps); lwp; lwp = next) {
+		next = TAILQ_NEXT(lwp, in_process);
+		sts_lwp_settle(lwp);
+	}
+}
+
+void sts_space_settle(struct sts_space *space)
+{
+	struct sts_process *p, *next;
+
+	for (p = TAILQ_FIRST(&space->processes); p; p = next) {
+		next = TAILQ_NEXT(p, in_space);
+		sts_process_settle(p);
+	}
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * SIGTRAP: which of ours it is, and stepping over breakpoints.
+ *
+ * An LWP whose hit was accounted for passes over the breakpoint by emulation
+ * where the instruction is known; else it becomes the *stepper* of its address
+ * space: everybody else who runs there is paused, the breakpoint is taken out,
+ * one instruction is stepped with signals blocked, and the breakpoint put back.
+ */
+#include <errno.h>
+#include <signal.h>
+#include "control/model.h"
+
+#define BIT(signal) (UINT64_C(1) << ((signal) - 1))
+#define FAULTS (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGTRAP) | BIT(SIGSYS))
+/* What no mask can hold: SIGKILL, SIGSTOP, and the two signals glibc lets nobody block. */
+#define UNBLOCKABLE (BIT(SIGKILL) | BIT(SIGSTOP) | BIT(32) | BIT(33))
+
+/* --- what a forced SIGTRAP does to mask and disposition ---------------------------------- */
+
+static void learn_disposition(struct sts_lwp *lwp)
+{
+	struct sts_process *p = lwp->process;
+	struct sts_task_status status;
+
+	if (p->disposition_known || sts_os_task_status(p->pid, lwp->tid, &status) < 0)
+		return;
+	p->disposition_known = true;
+	p->trap_ignored = status.ignored & BIT(SIGTRAP);
+	p->trap_caught = status.caught & BIT(SIGTRAP);
+	p->trap_action_known = false;
+}
+
+/*
+ * The kernel resets a blocked or ignored SIGTRAP to its default when the CPU
+ * raises it. So that both can be put back, note them before an LWP is set going
+ * that may trap.
+ */
+void sts_signal_state_learn(struct sts_lwp *lwp)
+{
+	struct sts_process *p = lwp->process;
+	uint64_t mask;
+
+	if (sts_os_sigmask_get(lwp->tid, &mask) < 0)
+		return;
+	lwp->trap_blocked = mask & BIT(SIGTRAP);
+	learn_disposition(lwp);
+	bool at_risk = p->trap_ignored || (p->trap_caught && lwp->trap_blocked);
+	/* A signal waiting to be delivered at this stop must not be lost by running a call of ours. */
+	if (!at_risk || p->trap_action_known || lwp->signal != 0)
+		return;
+	if (sts_regs_flush(lwp) < 0)
+		return;
+	p->trap_action_known = sts_os_signal_action_get(p->pid, lwp->tid, SIGTRAP, p->trap_action) == 0;
+	lwp->stop.kind = STS_REPORT_SYSCALL;
+}
+
+static void repair_disposition(struct sts_lwp *lwp)
+{
+	struct sts_process *p = lwp->process;
+
+	if (!p->trap_action_known || sts_regs_flush(lwp) < 0)
+		return;
+	if (sts_os_signal_action_set(p->pid, lwp->tid, SIGTRAP, p->trap_action) == 0)
+		lwp->stop.kind = STS_REPORT_SYSCALL;
+}
+
+static void repair(struct sts_lwp *lwp)
+{
+	struct sts_process *p = lwp->process;
+	uint64_t mask;
+
+	if (sts_os_sigmask_get(lwp->tid, &mask) < 0)
+		return;
+	/* Blocked since it was set going? All signals at once is the way libc and programs do that. */
+	bool blocked = lwp->trap_blocked || (mask | BIT(SIGTRAP) | UNBLOCKABLE) == ~UINT64_C(0);
+	if (blocked && !(mask & BIT(SIGTRAP)))
+		sts_os_sigmask_set(lwp->tid, mask | BIT(SIGTRAP));
+	if (p->trap_ignored || (p->trap_caught && blocked))
+		repair_disposition(lwp);
+}
+
+/* --- traps ------------------------------------------------------------------------------------ */
+
+static void trap_event(struct sts_lwp *lwp, enum stasis_event_kind kind, const struct stasis_event_trap *trap)
+{
+	if (!sts_event_wanted(lwp->process, kind)) {
+		sts_lwp_settle(lwp);
+		return;
+	}
+	sts_event_begin(lwp, kind)->data.trap = *trap;
+	sts_event_post(lwp);
+}
+
+static bool on_break(struct sts_lwp *lwp)
+{
+	if (sts_lwp_gone(lwp, sts_regs_load(lwp)))
+		return true;
+	uint64_t addr = lwp->regs.rip - sts_arch_break_pc_advance;
+	struct sts_breakpoint *b = sts_breakpoint_find(lwp->process->space, addr);
+
+	if (!b)
+		return false; /* the program's own */
+	sts_step_over_end(lwp);
+	lwp->regs.rip = addr;
+	lwp->regs_dirty = true;
+	repair(lwp);
+	lwp->at_breakpoint = true;
+	trap_event(lwp, STASIS_EVENT_BREAKPOINT, &(struct stasis_event_trap){.address = addr, .slot = -1});
+	return true;
+}
+
+static void step_event(struct sts_lwp *lwp)
+{
+	if (sts_lwp_gone(lwp, sts_regs_load(lwp)))
+		return;
+	trap_event(lwp, STASIS_EVENT_STEP, &(struct stasis_event_trap){.address = lwp->regs.rip, .slot = -1});
+}
+
+static bool on_step(struct sts_lwp *lwp, const siginfo_t *info)
+{
+	bool over = lwp->stepping_over;
+	bool wanted = lwp->action == STASIS_STEP || lwp->sticky_step;
+
+	if (!over && lwp->run != STS_RUN_STEP)
+		return false; /* the program steps itself */
+	if (info->si_code == TRAP_BRKPT)
+		lwp->process->disposition_known = false; /* a system call was stepped */
+	sts_step_over_end(lwp);
+	repair(lwp);
+	if (wanted)
+		step_event(lwp);
+	else
+		sts_lwp_settle(lwp);
+	return true;
+}
+
+static bool on_hardware(struct sts_lwp *lwp)
+{
+	const struct sts_watch *w;
+	uint64_t status = 0, addr = 0;
+
+	if (sts_lwp_gone(lwp, sts_os_debugreg_get(lwp->tid, 6, &status)))
+		return true;
+	int slot = sts_arch_watch_hit(status);
+	if (slot < 0)
+		return false;
+	sts_os_debugreg_set(lwp->tid, 6, 0);
+	sts_os_debugreg_get(lwp->tid, slot, &addr);
+	sts_step_over_end(lwp);
+	repair(lwp);
+	w = &lwp->process->watches[slot];
+	bool execute = w->used && w->kind == STASIS_WATCH_EXECUTE;
+	trap_event(lwp, execute ? STASIS_EVENT_BREAKPOINT : STASIS_EVENT_WATCHPOINT,
+		   &(struct stasis_event_trap){
+			   .address = addr,
+			   .hardware = true,
+			   .slot = slot,
+			   .write = w->used && w->kind == STASIS_WATCH_WRITE,
+		   });
+	return true;
+}
+
+bool sts_trap(struct sts_lwp *lwp, const siginfo_t *info)
+{
+	lwp->trapped = true;
+	switch (sts_os_trap_kind(info)) {
+	case STS_TRAP_BREAK:
+		return on_break(lwp);
+	case STS_TRAP_STEP:
+		return on_step(lwp, info);
+	case STS_TRAP_HARDWARE:
+		return on_hardware(lwp);
+	case STS_TRAP_NONE:
+		break;
+	}
+	return false;
+}
+
+/* --- stepping over -------------------------------------------------------------------------------- */
+
+static int mem_read(void *arg, uint64_t addr, void *buf, size_t len)
+{
+	return sts_space_read(arg, addr, buf, len) == (ssize_t)len ? 0 : -1;
+}
+
+static int mem_write(void *arg, uint64_t addr, const void *buf, size_t len)
+{
+	return sts_space_write(arg, addr, buf, len) == (ssize_t)len ? 0 : -1;
+}
+
+static size_t read_insn(struct sts_lwp *lwp, uint8_t *insn, size_t cap)
+{
+	ssize_t n = sts_space_read(lwp->process, lwp->regs.rip, insn, cap);
+
+	return n > 0 ? n : 0;
+}
+
+static bool emulate(struct sts_lwp *lwp)
+{
+	const struct sts_arch_mem mem = {mem_read, mem_write, lwp->process};
+	uint8_t insn[16];
+	size_t len = read_insn(lwp, insn, sizeof insn);
+
+	if (!sts_arch_emulate(&lwp->regs, insn, len, sts_arch_long_mode(&lwp->regs), &mem))
+		return false;
+	lwp->regs_dirty = true;
+	return true;
+}
+
+static void pause_others(struct sts_space *space)
+{
+	struct sts_process *p;
+
+	TAILQ_FOREACH(p, &space->processes, in_space)
+		sts_process_pause(p);
+}
+
+bool sts_step_over(struct sts_lwp *lwp)
+{
+	struct sts_space *space = lwp->process->space;
+
+	if (!lwp->at_breakpoint)
+		return false;
+	if (sts_lwp_gone(lwp, sts_regs_load(lwp)))
+		return true;
+	if (!sts_breakpoint_find(space, lwp->regs.rip)) {
+		lwp->at_breakpoint = false; /* removed, or the PC was moved */
+		return false;
+	}
+	if (lwp->signal != 0 && !lwp->trapped) {
+		lwp->at_breakpoint = false; /* the signal comes first; its handler returns to the breakpoint */
+		return false;
+	}
+	if (emulate(lwp)) {
+		lwp->at_breakpoint = false;
+		if (lwp->action != STASIS_STEP && !lwp->sticky_step)
+			return false;
+		step_event(lwp);
+		return true;
+	}
+	space->stepper = lwp;
+	lwp->over_addr = lwp->regs.rip;
+	pause_others(space);
+	sts_stepper_go(space);
+	return true;
+}
+
+static bool space_at_rest(const struct sts_space *space)
+{
+	const struct sts_process *p;
+
+	TAILQ_FOREACH(p, &space->processes, in_space)
+		if (p->n_moving > 0)
+			return false;
+	return true;
+}
+
+static void abandon(struct sts_space *space)
+{
+	space->stepper = NULL;
+	space->stepper_set = false;
+	sts_space_settle(space);
+}
+
+/* No signal may come between: a handler would return to the breakpoint and hit it again. */
+static bool step_out(struct sts_lwp *lwp, struct sts_breakpoint *b)
+{
+	uint8_t insn[16];
+	size_t len = read_insn(lwp, insn, sizeof insn);
+	/* A system call may block: run it only up to its entry, with everybody else free after that. */
+	enum sts_run run = sts_arch_insn_classify(insn, len, sts_arch_long_mode(&lwp->regs)) == STS_INSN_SYSCALL ?
+				   STS_RUN_SYSCALL :
+				   STS_RUN_STEP;
+
+	sts_signal_state_learn(lwp);
+	if (sts_os_sigmask_get(lwp->tid, &lwp->over_mask) < 0 ||
+	    sts_os_sigmask_set(lwp->tid, ~FAULTS | (lwp->over_mask & FAULTS & ~BIT(SIGTRAP))) < 0 ||
+	    sts_breakpoint_unplant(lwp->process->pid, b) < 0)
+		return false;
+	lwp->stepping_over = true;
+	lwp->deferred_signal = lwp->signal;
+	return sts_lwp_resume(lwp, run, 0);
+}
+
+void sts_stepper_go(struct sts_space *space)
+{
+	struct sts_lwp *lwp = space->stepper;
+
+	if (!lwp || space->stepper_set)
+		return;
+	if (lwp->state != STS_LWP_RESTING || lwp->process->stopping || lwp->process->releasing) {
+		abandon(space); /* it will try again when it is resumed */
+		return;
+	}
+	if (!space_at_rest(space))
+		return;
+	struct sts_breakpoint *b = sts_breakpoint_find(space, lwp->over_addr);
+	if (!b) {
+		abandon(space);
+		return;
+	}
+	if (!step_out(lwp, b)) { /* it is being killed */
+		sts_step_over_end(lwp);
+		sts_lwp_gone(lwp, -ESRCH);
+		abandon(space);
+		return;
+	}
+	space->stepper_set = true;
+	sts_expect(lwp->session, lwp);
+}
+
+/* Whatever it stopped for: the breakpoint goes back in. */
+void sts_step_over_end(struct sts_lwp *lwp)
+{
+	struct sts_space *space = lwp->process ? lwp->process->space : NULL;
+
+	if (!lwp->stepping_over)
+		return;
+	lwp->stepping_over = false;
+	struct sts_breakpoint *b = sts_breakpoint_find(space, lwp->over_addr);
+	if (b)
+		sts_breakpoint_plant(TAILQ_FIRST(&space->processes)->pid, b);
+	if (lwp->state == STS_LWP_RESTING) {
+		sts_os_sigmask_set(lwp->tid, lwp->over_mask);
+		lwp->at_breakpoint = sts_regs_load(lwp) == 0 && lwp->regs.rip == lwp->over_addr;
+		if (lwp->deferred_signal) {
+			lwp->pass_once = lwp->deferred_signal;
+			sts_os_tgkill(lwp->process->pid, lwp->tid, lwp->deferred_signal);
+		}
+	}
+	lwp->deferred_signal = 0;
+	space->stepper = NULL;
+	space->stepper_set = false;
+	space->resettle = true;
+}
