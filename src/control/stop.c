@@ -125,6 +125,7 @@ void sts_event_post(struct sts_lwp *lwp)
 	keep(node);
 	if (node->event.all_stop)
 		sts_process_stop(p);
+	sts_process_check_rest(p);
 }
 
 void sts_process_attached(struct sts_process *p)
