@@ -2,7 +2,7 @@
 # What every shell test begins with. STS_BUILD and STS_SOURCE are set before.
 
 STASIS=${STASIS:-$STS_BUILD/stasis}
-STS_TARGETS=${STASIS_TARGETS:-$STS_BUILD/tests}
+STS_TARGETS=${STASIS_TARGETS:-$STS_BUILD/tests/targets}
 
 # sts_tc NAME SECONDS DESCRIPTION [METADATA VALUE]...: a case whose body is the
 # function NAME_body. Registers it, too: the file needs no atf_init_test_cases.

@@ -140,7 +140,8 @@ struct stasis_session *sts_session_with(struct stasis_session_opts *opts);
 /* Wait for the next event of any tracee; fails unless it is of this kind. `ev` may be NULL. */
 #define sts_expect_event(session_, kind_, ev_) sts_expect_((session_), 0, (kind_), (ev_), __FILE__, __LINE__)
 /* The same for the next event of tracee `pid`. */
-#define sts_expect_event_of(session_, pid_, kind_, ev_) sts_expect_((session_), (pid_), (kind_), (ev_), __FILE__, __LINE__)
+#define sts_expect_event_of(session_, pid_, kind_, ev_)                                                                \
+	sts_expect_((session_), (pid_), (kind_), (ev_), __FILE__, __LINE__)
 /* Wait for the next event of tracee `pid` (0: any), whatever it is. */
 #define sts_next_event(session_, pid_, ev_) sts_next_((session_), (pid_), (ev_), __FILE__, __LINE__)
 /* The end of tracee `pid`: its next event must be EXITED with this status. */
