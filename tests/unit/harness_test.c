@@ -22,7 +22,7 @@ static int run_bad(const char *name, char *line, size_t size)
 	pid = sts_fork();
 	if (pid == 0) {
 		setenv("__RUNNING_INSIDE_ATF_RUN", "internal-yes-value", 1);
-		execl(STS_TARGET_DIR "/harness_bad", "harness_bad", "-s", STS_TARGET_DIR, "-r", "result", name,
+		execl(STS_TESTS_DIR "/harness_bad", "harness_bad", "-s", STS_TESTS_DIR, "-r", "result", name,
 		      (char *)NULL);
 		_exit(127);
 	}
