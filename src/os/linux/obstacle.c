@@ -169,8 +169,10 @@ static int check_seccomp(struct query *q)
 	if (answer < 0)
 		return say(q, STASIS_E_PERM_SECCOMP, remedy,
 			   "a seccomp filter on this process kills it (signal %d) if it calls ptrace", -answer);
-	return say(q, STASIS_E_PERM_SECCOMP, remedy, "a seccomp filter on this process answers ptrace with %s",
-		   stasis_error_name(-answer));
+	say(q, STASIS_E_PERM_SECCOMP, remedy, "a seccomp filter on this process answers ptrace with %s",
+	    stasis_error_name(-answer));
+	q->info->sys_errno = answer;
+	return STASIS_E_PERM_SECCOMP;
 }
 
 /* --- permission ------------------------------------------------------------------------------------ */
@@ -425,6 +427,7 @@ int sts_os_explain_eperm(pid_t pid, struct stasis_error_info *info)
 			"it is a "
 			"tracer that cannot be seen from here",
 			pid);
-	info->sys_errno = r == STASIS_E_NO_PROCESS || r == STASIS_E_GONE ? ESRCH : EPERM; /* what the kernel said */
+	if (r != STASIS_E_PERM_SECCOMP) /* what the kernel said, not what comes closest to the code */
+		info->sys_errno = r == STASIS_E_NO_PROCESS || r == STASIS_E_GONE ? ESRCH : EPERM;
 	return r;
 }

@@ -376,7 +376,6 @@ enum sts_answer sts_facts_ptrace_capable(const struct sts_obstacle_roots *roots,
  */
 enum sts_answer sts_facts_dumpable(const struct sts_obstacle_roots *roots, pid_t pid)
 {
-	const uid_t overflow = 65534;
 	char path[PATH_CAP];
 	struct stat dir, file;
 
@@ -388,7 +387,7 @@ enum sts_answer sts_facts_dumpable(const struct sts_obstacle_roots *roots, pid_t
 		return STS_UNKNOWN;
 	if (dir.st_uid != file.st_uid || dir.st_gid != file.st_gid)
 		return STS_NO;
-	return file.st_uid == 0 || file.st_uid == overflow ? STS_UNKNOWN : STS_YES;
+	return file.st_uid == 0 ? STS_UNKNOWN : STS_YES;
 }
 
 bool sts_facts_readable(const struct sts_obstacle_roots *roots, pid_t pid)
