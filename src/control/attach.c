@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Taking hold of processes: launched and attached. */
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +20,19 @@ static struct sts_process *new_process(struct stasis_session *s, pid_t pid, bool
 	p->stopping = true;
 	p->exit_kill = sts_policy_kills(s, STASIS_DEATH_DEFAULT, launched);
 	return p;
+}
+
+/* It was let go, but an LWP that the kernel holds is with us still: take it back. */
+static void take_back(struct sts_process *p)
+{
+	p->releasing = false;
+	p->launched = false;
+	p->attaching = true;
+	p->stopping = true;
+	p->config = p->session->defaults;
+	p->birth = STASIS_EVENT_ATTACHED;
+	p->exit_kill = sts_policy_kills(p->session, STASIS_DEATH_DEFAULT, false);
+	sts_process_pause(p);
 }
 
 static struct sts_lwp *new_lwp(struct stasis_session *s, struct sts_process *p, pid_t tid, enum sts_lwp_state state)
@@ -142,10 +153,10 @@ static int take_lwp(struct stasis_session *s, struct sts_process *p, pid_t tid)
 	return 1;
 }
 
-/* Passes over the list until one is known to be whole and shows nothing new. */
+/* Passes over the list until one is known to be whole and shows nothing new. 1: LWPs were found, 0: none. */
 static int take_all(struct stasis_session *s, struct sts_process *p)
 {
-	for (;;) {
+	for (bool any = false;;) {
 		_cleanup_free_ pid_t *tids = NULL;
 		size_t n;
 		bool complete, found = false;
@@ -157,8 +168,9 @@ static int take_all(struct stasis_session *s, struct sts_process *p)
 		}
 		if (r < 0)
 			return r;
+		any |= found;
 		if (complete && !found)
-			return 0;
+			return any;
 	}
 }
 
@@ -173,6 +185,26 @@ static int await_rest(struct stasis_session *s, pid_t pid)
 			return 0;
 		int r = sts_collect_wait(s);
 		if (r < 0)
+			return r;
+	}
+}
+
+/*
+ * An LWP seized in the middle of clone(2) makes a child that is not ours and may
+ * not be listed yet. Only when all that we hold rest is a whole list the truth.
+ */
+static int take_until_rest(struct stasis_session *s, pid_t pid)
+{
+	for (;;) {
+		struct sts_process *p = sts_process_find(s, pid);
+		int found = p ? take_all(s, p) : STASIS_E_GONE;
+
+		if (found < 0)
+			return found;
+		if (p->n_lwps == 0)
+			return -ESRCH;
+		int r = await_rest(s, pid);
+		if (r < 0 || found == 0)
 			return r;
 	}
 }
@@ -211,20 +243,18 @@ static int do_attach(struct stasis_session *s, void *arg)
 	pid_t pid = *(pid_t *)arg;
 	struct sts_process *p = sts_process_find(s, pid);
 
-	if (p)
-		return sts_fail(s, STASIS_E_ALREADY_TRACED, "attach", pid, 0, 0,
-				p->shadow ? "it is being let go" : "this session traces it already", "");
+	if (p && !p->shadow)
+		return sts_fail(s, STASIS_E_ALREADY_TRACED, "attach", pid, 0, 0, "this session traces it already", "");
 	int r = check_target(s, pid);
 	if (r < 0)
 		return r;
-	p = new_process(s, pid, false);
+	if (p && !p->dying)
+		take_back(p);
+	else if (!p)
+		p = new_process(s, pid, false);
 	if (!p)
 		return -ENOMEM;
-	r = take_all(s, p);
-	if (r == 0 && p->n_lwps == 0)
-		r = -ESRCH;
-	if (r == 0)
-		r = await_rest(s, pid);
+	r = take_until_rest(s, pid);
 	if (r < 0)
 		return attach_failed(s, pid, r);
 	p = sts_process_find(s, pid);
