@@ -50,7 +50,8 @@ STS_TC(every_code_is_known, 5, "each code of error.h has its own name, text and 
 		n++;
 		ATF_CHECK_STREQ(c.name, stasis_error_name(c.value));
 		ATF_CHECK_MSG(strcmp(stasis_strerror(c.value), "Unknown error") != 0, "%s has no text", c.name);
-		ATF_CHECK_MSG(stasis_error_errno(c.value) > 0 && stasis_error_errno(c.value) < 4096, "%s has no errno", c.name);
+		ATF_CHECK_MSG(stasis_error_errno(c.value) > 0 && stasis_error_errno(c.value) < 4096, "%s has no errno",
+			      c.name);
 		ATF_CHECK_MSG(c.value < -4095, "%s lies among the errno values", c.name);
 	}
 	ATF_CHECK_MSG(n >= 32, "only %d codes were found in the header", n);
@@ -67,7 +68,8 @@ STS_TC(texts_are_clean, 5, "texts are distinct, of one line, and have no full st
 
 		ATF_CHECK_MSG(strpbrk(text, "\n\t") == NULL && text[strlen(text) - 1] != '.', "%s: '%s'", a.name, text);
 		while (next_code(&rest, &b))
-			ATF_CHECK_MSG(strcmp(text, stasis_strerror(b.value)) != 0, "%s and %s say the same", a.name, b.name);
+			ATF_CHECK_MSG(strcmp(text, stasis_strerror(b.value)) != 0, "%s and %s say the same", a.name,
+				      b.name);
 	}
 }
 

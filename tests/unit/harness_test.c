@@ -115,12 +115,12 @@ STS_TC(keeps_message, 20, "a failing case keeps its message and everything it le
 	must_fail("fails_itself", "^failed: its own message");
 }
 
-STS_TC(passes_crash_on, 20, "a crash shows as the signal it was, and everything left is killed")
+STS_TC(passes_death_on, 20, "the signal that a case dies of is shown, and everything left is killed")
 {
 	char line[2100];
-	int status = run_bad("crashes", line, sizeof(line));
+	int status = run_bad("dies", line, sizeof(line));
 
-	ATF_CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	ATF_CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1);
 	ATF_CHECK_STREQ("", line);
 }
 
@@ -133,4 +133,60 @@ STS_TC(catches_hang, 30, "a case that hangs is ended in its time with all its pr
 STS_TC(catches_breeding, 30, "processes that fork without end are all killed")
 {
 	must_fail("breeds", "^failed: ");
+}
+
+static void meet(const char *target)
+{
+	struct sts_pipe p;
+	pid_t pid;
+
+	sts_shared();
+	sts_pipe_open(&p);
+	pid = sts_start(target);
+	sts_pipe_await(&p, "ready");
+	ATF_CHECK(!sts_pipe_pending(&p));
+	sts_pipe_send(&p, "count");
+	sts_await_counter(3, UINT64_C(1) << 40);
+	sts_pipe_await(&p, "counted");
+	sts_await_state(pid, pid, "S");
+	ATF_CHECK_EQ(1, sts_proc_lwps(pid));
+	ATF_CHECK_EQ(0, sts_proc_tracer(pid));
+	sts_pipe_send(&p, "leave");
+	sts_reap_exit(pid, 7);
+	ATF_CHECK_EQ(0, sts_proc_state(pid, pid));
+	sts_pipe_close(&p);
+}
+
+STS_TC(meets_target, 20, "a case and a target meet by steps and counters")
+{
+	meet("steps");
+}
+
+STS_TC(meets_target_32, 20, "a case and an i386 target meet by steps and counters")
+{
+	meet("steps-32");
+}
+
+STS_TC(meets_target_musl, 20, "a case and a target of another libc meet by steps and counters")
+{
+	meet("steps-musl");
+}
+
+STS_TC(meets_fork, 20, "a case and its own fork meet by steps")
+{
+	struct sts_pipe p;
+	pid_t pid;
+
+	sts_pipe_open(&p);
+	pid = sts_fork();
+	if (pid == 0) {
+		sts_pipe_child(&p);
+		sts_pipe_await(&p, "go");
+		sts_pipe_send(&p, "gone");
+		_exit(0);
+	}
+	sts_pipe_send(&p, "go");
+	sts_pipe_await(&p, "gone");
+	sts_reap_exit(pid, 0);
+	sts_pipe_close(&p);
 }
