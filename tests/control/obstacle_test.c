@@ -691,6 +691,12 @@ static void filter_and_drop_ids(void *arg)
 	drop_ids(NULL);
 }
 
+static void nobody_and_filter(void *arg)
+{
+	drop_ids_dumpable(NULL);
+	filter_install(arg);
+}
+
 STS_TC(seccomp_and_other_uid, 10, "with the kernel's own verdict filtered away the facts decide",
        .require_user = "root")
 {
@@ -722,6 +728,52 @@ STS_TC(question_is_invisible, 10, "the child that tries a filter out is seen by 
 		_exit(0);
 	}
 	sts_reap_exit(asker, 0);
+	sts_kill_reap(pid);
+}
+
+STS_TC(seccomp_and_gone, 10, "no question is put to the kernel that the filter might kill for, not even kill(2)")
+{
+	struct filter f = {SYS_kill, -1, SECCOMP_RET_KILL_PROCESS};
+	struct answer a;
+
+	ask(filter_install, &f, INT32_MAX, &a);
+	expect(&a, STASIS_E_NO_PROCESS);
+}
+
+STS_TC(seccomp_and_owned_namespace, 10, "the facts alone also know the rights of a namespace's owner",
+       .require_user = "root")
+{
+	struct filter f = {SYS_process_vm_readv, -1, SECCOMP_RET_ERRNO | ENOSYS};
+	pid_t pid = target(nobody_in_new_user_namespace, NULL);
+	struct answer a;
+
+	ask(nobody_and_filter, &f, pid, &a);
+	expect(&a, 0);
+	sts_kill_reap(pid);
+}
+
+static _Atomic uint64_t *handled;
+
+static void on_sigsys(int signal)
+{
+	++*handled;
+}
+
+STS_TC(seccomp_trap_handler, 10, "a filter that traps: the host program's handler is not run by the trial")
+{
+	struct filter f = {SYS_ptrace, -1, SECCOMP_RET_TRAP};
+	struct sts_shared *shared = sts_shared();
+	pid_t pid = target(NULL, NULL);
+	pid_t asker = sts_fork();
+
+	handled = &shared->counter[0];
+	if (asker == 0) {
+		signal(SIGSYS, on_sigsys);
+		filter_install(&f);
+		_exit(stasis_attach_obstacle(pid, NULL) != STASIS_E_PERM_SECCOMP);
+	}
+	sts_reap_exit(asker, 0);
+	ATF_CHECK_EQ(0, shared->counter[0]);
 	sts_kill_reap(pid);
 }
 
@@ -821,6 +873,34 @@ STS_TC(without_proc, 10, "without /proc the kernel's verdict is still told", .re
 	ask(no_proc, NULL, INT32_MAX, &a);
 	expect(&a, STASIS_E_NO_PROCESS);
 	sts_kill_reap(pid);
+}
+
+/* Init of a pid namespace that has left /proc as it was: there process 2 is another one. */
+static void ask_with_foreign_proc(struct answer *ret)
+{
+	pid_t inner = fork();
+
+	if (inner == 0)
+		for (;;)
+			pause();
+	ret->info.pid = inner;
+	ret->code = stasis_attach_obstacle(inner, NULL);
+	try_seize(inner, ret);
+	_exit(0);
+}
+
+STS_TC(foreign_proc, 10, "a /proc of another pid namespace is not believed", .require_user = "root")
+{
+	struct answer *a = mmap(NULL, sizeof(*a), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t init = (pid_t)STS_SYS(syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0));
+
+	if (init == 0)
+		ask_with_foreign_proc(a);
+	sts_reap_exit(init, 0);
+	ATF_CHECK_EQ(2, a->info.pid);
+	ATF_CHECK_EQ_MSG(0, a->code, "%s", stasis_error_name(a->code));
+	ATF_CHECK_EQ(0, a->seize);
+	munmap(a, sizeof(*a));
 }
 
 /* ---- a tracer that cannot be seen ---- */
