@@ -11,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { MAX_INPUT = 65536 };
+enum { INPUT_LIMIT = 65536 };
 
 /* A copy of exactly this size, so that a sanitizer sees what reads past its end. */
 static void try_input(const uint8_t *data, size_t size)
@@ -26,7 +26,7 @@ static void try_input(const uint8_t *data, size_t size)
 
 static void replay(const char *path)
 {
-	static uint8_t data[MAX_INPUT];
+	static uint8_t data[INPUT_LIMIT];
 	int fd = (int)STS_SYS(open(path, O_RDONLY | O_CLOEXEC));
 	size_t size = (size_t)STS_SYS(read(fd, data, sizeof(data)));
 
