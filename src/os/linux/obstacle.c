@@ -421,6 +421,12 @@ int sts_os_explain_eperm(pid_t pid, struct stasis_error_info *info)
 	int r = sts_os_obstacle_at(&live_roots, pid, info);
 
 	snprintf(info->operation, sizeof(info->operation), "seize");
+	if (r == 0 && !sts_facts_proc_usable(&live_roots))
+		r = say(&q, STASIS_E_PERM, "mount -t proc proc /proc",
+			"/proc is not mounted or shows another pid namespace, so that the threads of process %d cannot "
+			"be "
+			"found",
+			pid);
 	if (r == 0)
 		r = say(&q, STASIS_E_PERM, "try again; if it stays so, look for a tracer outside of this pid namespace",
 			"the kernel refused process %d, but nothing speaks against it now: the obstacle has passed, or "
