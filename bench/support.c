@@ -109,7 +109,7 @@ void bench_target_job(struct bench_target *target, const struct bench_run *run)
 	bench_target_start(target, run->measure, run->budget_ms);
 }
 
-/* Threads still on their way to sleep would be measured as running ones: wait until /proc shows the first one asleep. */
+/* A thread still on its way to sleep would be measured as a running one: wait until /proc shows the last one asleep. */
 static void await_sleep(pid_t pid)
 {
 	char path[64], text[512];
