@@ -16,8 +16,6 @@
 #define UNREACHABLE_AFTER_MS 10
 /* With zombies kept back, deaths without notice are looked for so often. */
 #define SWEEP_MS 50
-/* Reports taken at one go. */
-#define BATCH 32
 /* Longest sleep while something is in the way of a plain wait. */
 #define SLICE_MS 10
 
@@ -153,6 +151,7 @@ static void handle_any(struct stasis_session *s, const struct sts_report *report
 		sts_os_wait_reap(report->tid); /* a child of the helper: nobody else will */
 }
 
+/* A death that must stay where it is: not reported yet, or a child of the host's. */
 static bool is_obstacle(struct stasis_session *s, const struct sts_report *report)
 {
 	if (report->kind != STS_REPORT_DEAD)
@@ -164,6 +163,43 @@ static bool is_obstacle(struct stasis_session *s, const struct sts_report *repor
 	if (s->direct && !sts_gate_doorbell(s, report->tid))
 		s->foreign_zombie = true;
 	return s->direct;
+}
+
+/*
+ * "Any" answers in the order of the kernel's list, newest first, so busy young
+ * tracees could starve the old: take all stops there are before the first of
+ * them is set going again.
+ */
+static void arrive(struct stasis_session *s)
+{
+	struct sts_report report;
+	struct sts_lwp *lwp;
+
+	while (sts_spares_fill(s) == 0 && sts_os_wait_stop_any(&report) > 0) {
+		lwp = lwp_of_report(s, &report);
+		sts_unexpect(s, lwp);
+		lwp->arrived = report;
+		TAILQ_INSERT_TAIL(&s->arrived, lwp, in_arrived);
+	}
+}
+
+void sts_unarrive(struct stasis_session *s, struct sts_lwp *lwp)
+{
+	if (lwp->arrived.tid)
+		TAILQ_REMOVE(&s->arrived, lwp, in_arrived);
+	lwp->arrived.tid = 0;
+}
+
+static bool handle_arrived(struct stasis_session *s)
+{
+	struct sts_lwp *lwp = TAILQ_FIRST(&s->arrived);
+
+	if (!lwp)
+		return false;
+	struct sts_report report = lwp->arrived;
+	sts_unarrive(s, lwp);
+	handle(s, lwp, &report);
+	return true;
 }
 
 static bool sweep_dead(struct stasis_session *s, bool all)
@@ -191,17 +227,23 @@ static bool sweep_dead(struct stasis_session *s, bool all)
 /* "Any" shows a zombie that must stay: look round it. */
 static int collect_around(struct stasis_session *s)
 {
-	struct sts_report report;
 	int64_t now = sts_now_ms();
-
-	if (sts_os_wait_stop_any(&report) > 0) {
-		handle_any(s, &report);
-		return 1;
-	}
 	bool all = now - s->last_sweep >= SWEEP_MS;
+
 	if (all)
 		s->last_sweep = now;
 	return sweep_dead(s, all);
+}
+
+static void collect_dead(struct stasis_session *s)
+{
+	struct sts_report report;
+
+	while (!LIST_EMPTY(&s->exiting) && sts_spares_fill(s) == 0 && sts_os_wait_dead_any(&report) > 0) {
+		if (is_obstacle(s, &report))
+			return;
+		handle_any(s, &report);
+	}
 }
 
 static int collect_any(struct stasis_session *s, bool block)
@@ -210,10 +252,15 @@ static int collect_any(struct stasis_session *s, bool block)
 
 	consume_all(s);
 	s->foreign_zombie = false;
-	int r = sts_os_wait_peek(block && s->n_zombies_held == 0, &report);
-	if (r == -ECHILD) {
-		return sts_processes_lost(s);
+	if (s->n_lwps > 1) {
+		arrive(s);
+		collect_dead(s);
+		if (handle_arrived(s))
+			return 1;
 	}
+	int r = sts_os_wait_peek(block && s->n_zombies_held == 0, &report);
+	if (r == -ECHILD)
+		return sts_processes_lost(s);
 	if (r <= 0)
 		return r;
 	if (is_obstacle(s, &report))
@@ -222,34 +269,15 @@ static int collect_any(struct stasis_session *s, bool block)
 	return 1;
 }
 
-/*
- * "Any" answers in the order of the kernel's list, so a busy tracee at its head
- * could starve the others: take what else is there before anything is resumed.
- */
-static void collect_batch(struct stasis_session *s)
-{
-	struct sts_report report;
-
-	for (int i = 0; i < BATCH; i++) {
-		if (sts_spares_fill(s) < 0 || sts_os_wait_stop_any(&report) <= 0)
-			return;
-		handle_any(s, &report);
-	}
-}
-
 int sts_collect(struct stasis_session *s, bool block)
 {
 	int r = sts_spares_fill(s);
 
 	if (r < 0)
 		return r;
-	if (try_expected(s))
+	if (handle_arrived(s) || try_expected(s))
 		return 1;
 	r = collect_any(s, block && !sts_collect_impatient(s));
-	if (r > 0 && s->n_lwps > 1) {
-		consume_all(s);
-		collect_batch(s);
-	}
 	if (r == 0 && (settle_unreachable(s) || sts_orphans_adopt(s, sts_now_ms())))
 		return 1;
 	return r;

@@ -186,10 +186,12 @@ static void on_syscall(struct sts_lwp *lwp)
 
 static void on_first_stop(struct sts_lwp *lwp)
 {
-	if (lwp->process) /* else its parent's event will claim it */
+	if (lwp->process)
 		sts_birth_arrived(lwp);
+	else if (lwp->stop.kind == STS_REPORT_EXIT)
+		sts_lwp_exit_go(lwp); /* killed before anybody claimed it */
 	else
-		sts_orphan_met(lwp, sts_now_ms());
+		sts_orphan_met(lwp, sts_now_ms()); /* its parent's event will claim it */
 }
 
 static void on_stop(struct sts_lwp *lwp, const struct sts_report *report)
@@ -230,7 +232,7 @@ static void come_to_rest(struct sts_lwp *lwp, const struct sts_report *report)
 	lwp->regs_valid = lwp->regs_dirty = false;
 	lwp->signal = 0;
 	lwp->interrupted = lwp->trapped = false;
-	if (!report->consumed) {
+	if (!report->consumed && !lwp->unconsumed) {
 		TAILQ_INSERT_TAIL(&lwp->session->unconsumed, lwp, in_unconsumed);
 		lwp->unconsumed = true;
 	}

@@ -55,6 +55,8 @@ struct sts_lwp {
 	struct sts_process *process;        /* NULL while unclaimed */
 	enum sts_lwp_state state;
 	struct sts_report stop;             /* while RESTING: why */
+	TAILQ_ENTRY(sts_lwp) in_arrived;    /* its report was taken, not handled yet */
+	struct sts_report arrived;          /* tid 0: none */
 	bool expected, unconsumed, exiting_listed, zombie_held;
 	int64_t expected_since;             /* ms */
 
@@ -215,6 +217,7 @@ struct stasis_session {
 	size_t n_lwps;               /* all that are not gone */
 	struct sts_lwp_list unclaimed; /* via in_process: children seen before their parent's event */
 	struct sts_lwp_list expected;
+	struct sts_lwp_list arrived;
 	struct sts_lwp_list unconsumed;
 	struct sts_lwp_chain exiting;
 	size_t n_zombies_held;
@@ -260,6 +263,7 @@ int64_t sts_now_ms(void);
 int sts_collect(struct stasis_session *s, bool block);
 int sts_collect_wait(struct stasis_session *s);
 void sts_expect(struct stasis_session *s, struct sts_lwp *lwp);
+void sts_unarrive(struct stasis_session *s, struct sts_lwp *lwp);
 void sts_unexpect(struct stasis_session *s, struct sts_lwp *lwp);
 void sts_consume(struct stasis_session *s, struct sts_lwp *lwp);
 /* Some LWP is to report soon: come back to sts_collect() within milliseconds even if nothing wakes us. */

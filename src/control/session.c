@@ -62,6 +62,7 @@ static void session_init(struct stasis_session *s, const struct stasis_session_o
 	TAILQ_INIT(&s->all);
 	TAILQ_INIT(&s->unclaimed);
 	TAILQ_INIT(&s->expected);
+	TAILQ_INIT(&s->arrived);
 	TAILQ_INIT(&s->unconsumed);
 	LIST_INIT(&s->exiting);
 	TAILQ_INIT(&s->ready);

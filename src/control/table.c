@@ -102,6 +102,7 @@ static void lwp_unlist(struct sts_lwp *lwp)
 	struct stasis_session *s = lwp->session;
 
 	sts_unexpect(s, lwp);
+	sts_unarrive(s, lwp);
 	if (lwp->unconsumed)
 		TAILQ_REMOVE(&s->unconsumed, lwp, in_unconsumed);
 	if (lwp->exiting_listed)

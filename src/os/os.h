@@ -53,6 +53,8 @@ int sts_os_wait_stop(pid_t tid, struct sts_report *ret);
 int sts_os_wait_lwp(pid_t tid, struct sts_report *ret);
 /* Has this LWP died? Leaves the zombie. 1 or 0. */
 int sts_os_wait_dead(pid_t tid, struct sts_report *ret);
+/* Any death, as long as no stop stands before it. Leaves the zombie. 1 or 0. */
+int sts_os_wait_dead_any(struct sts_report *ret);
 /* Collect the zombie. 0 or -ECHILD. */
 int sts_os_wait_reap(pid_t tid);
 

@@ -109,9 +109,20 @@ int sts_os_wait_lwp(pid_t tid, struct sts_report *ret)
 	return r;
 }
 
+/* A tracee's stops are shown whether asked for or not: pass them over. */
+static int only_dead(int r, const struct sts_report *report)
+{
+	return r > 0 && report->kind != STS_REPORT_DEAD ? 0 : r;
+}
+
 int sts_os_wait_dead(pid_t tid, struct sts_report *ret)
 {
-	return do_wait(P_PID, tid, WEXITED | WNOHANG | WNOWAIT, ret);
+	return only_dead(do_wait(P_PID, tid, WEXITED | WNOHANG | WNOWAIT, ret), ret);
+}
+
+int sts_os_wait_dead_any(struct sts_report *ret)
+{
+	return only_dead(do_wait(P_ALL, 0, WEXITED | WNOHANG | WNOWAIT, ret), ret);
 }
 
 int sts_os_wait_reap(pid_t tid)
