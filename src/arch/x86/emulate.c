@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The instructions that functions begin with, done in software: a breakpoint
+ * there is then passed without a single step. What is not known is refused;
+ * nothing is changed before all that can fail has worked.
+ */
+#include <string.h>
+#include "arch/arch.h"
+
+#define TRAP_FLAG 0x100u
+#define CF 0x001u
+#define PF 0x004u
+#define AF 0x010u
+#define ZF 0x040u
+#define SF 0x080u
+#define OF 0x800u
+#define ARITHMETIC (CF | PF | AF | ZF | SF | OF)
+
+struct insn {
+	struct stasis_regs_x86 *regs;
+	const struct sts_arch_mem *mem;
+	const uint8_t *bytes;
+	size_t len, at;
+	bool long_mode;
+	uint8_t rex;
+	unsigned width;    /* operand bytes: 4, or 8 with REX.W */
+	uint8_t reg, rm;   /* ModRM fields with REX bits */
+	bool is_register;  /* mod == 3 */
+	uint64_t address;  /* else */
+};
+
+/* --- fetching ------------------------------------------------------------------- */
+
+static bool fetch(struct insn *i, void *to, size_t n)
+{
+	if (i->len - i->at < n)
+		return false;
+	memcpy(to, i->bytes + i->at, n);
+	i->at += n;
+	return true;
+}
+
+static bool fetch_signed(struct insn *i, size_t n, int64_t *ret)
+{
+	int8_t byte;
+	int32_t word;
+
+	if (n == 1) {
+		if (!fetch(i, &byte, 1))
+			return false;
+		*ret = byte;
+		return true;
+	}
+	if (!fetch(i, &word, 4))
+		return false;
+	*ret = word;
+	return true;
+}
+
+/* --- registers ------------------------------------------------------------------- */
+
+static uint64_t *reg(struct insn *i, unsigned n)
+{
+	struct stasis_regs_x86 *r = i->regs;
+	uint64_t *const table[16] = {&r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp, &r->rsi, &r->rdi,
+				     &r->r8,  &r->r9,  &r->r10, &r->r11, &r->r12, &r->r13, &r->r14, &r->r15};
+
+	return table[n & 15];
+}
+
+static uint64_t truncate(uint64_t value, unsigned width)
+{
+	return width == 8 ? value : (uint32_t)value;
+}
+
+static unsigned stack_width(const struct insn *i)
+{
+	return i->long_mode ? 8 : 4;
+}
+
+/* Writing 32 bits clears the upper half. */
+static void reg_set(struct insn *i, unsigned n, uint64_t value)
+{
+	*reg(i, n) = truncate(value, i->width);
+}
+
+static uint64_t next_pc(const struct insn *i)
+{
+	return truncate(i->regs->rip + i->at, stack_width(i));
+}
+
+/* --- memory ------------------------------------------------------------------------ */
+
+static bool load(struct insn *i, uint64_t addr, unsigned width, uint64_t *ret)
+{
+	*ret = 0;
+	return i->mem->read(i->mem->arg, addr, ret, width) == 0;
+}
+
+static bool store(struct insn *i, uint64_t addr, unsigned width, uint64_t value)
+{
+	return i->mem->write(i->mem->arg, addr, &value, width) == 0;
+}
+
+static bool push(struct insn *i, uint64_t value)
+{
+	uint64_t sp = truncate(i->regs->rsp - stack_width(i), stack_width(i));
+
+	if (!store(i, sp, stack_width(i), value))
+		return false;
+	i->regs->rsp = sp;
+	return true;
+}
+
+static bool pop(struct insn *i, uint64_t *ret)
+{
+	if (!load(i, i->regs->rsp, stack_width(i), ret))
+		return false;
+	i->regs->rsp = truncate(i->regs->rsp + stack_width(i), stack_width(i));
+	return true;
+}
+
+/* --- ModRM -------------------------------------------------------------------------- */
+
+static bool sib(struct insn *i, unsigned mod, uint64_t *ret)
+{
+	uint8_t byte;
+	int64_t disp = 0;
+
+	if (!fetch(i, &byte, 1))
+		return false;
+	unsigned index = (byte >> 3 & 7) | (i->rex & 2) << 2, base = (byte & 7) | (i->rex & 1) << 3;
+	if ((byte & 7) == 5 && mod == 0) {
+		if (!fetch_signed(i, 4, &disp))
+			return false;
+		*ret = disp;
+	} else {
+		*ret = *reg(i, base);
+	}
+	if (index != 4)
+		*ret += *reg(i, index) << (byte >> 6);
+	return true;
+}
+
+static bool modrm(struct insn *i)
+{
+	uint8_t byte;
+	int64_t disp = 0;
+
+	if (!fetch(i, &byte, 1))
+		return false;
+	unsigned mod = byte >> 6;
+	i->reg = (byte >> 3 & 7) | (i->rex & 4) << 1;
+	i->rm = (byte & 7) | (i->rex & 1) << 3;
+	i->is_register = mod == 3;
+	if (i->is_register)
+		return true;
+	bool pc_relative = mod == 0 && (byte & 7) == 5;
+	if ((byte & 7) == 4) {
+		if (!sib(i, mod, &i->address))
+			return false;
+	} else {
+		i->address = pc_relative ? 0 : *reg(i, i->rm);
+	}
+	if ((mod == 1 && !fetch_signed(i, 1, &disp)) || ((mod == 2 || pc_relative) && !fetch_signed(i, 4, &disp)))
+		return false;
+	i->address += disp;
+	return true;
+}
+
+/* RIP-relative operands count from the end of the instruction, which is known only when all is fetched. */
+static bool is_pc_relative(const struct insn *i, size_t modrm_at)
+{
+	return i->long_mode && (i->bytes[modrm_at] & 0xc7) == 0x05;
+}
+
+static void finish_address(struct insn *i, size_t modrm_at)
+{
+	if (is_pc_relative(i, modrm_at))
+		i->address += i->regs->rip + i->at;
+	i->address = truncate(i->address, stack_width(i));
+}
+
+static bool rm_load(struct insn *i, uint64_t *ret)
+{
+	if (!i->is_register)
+		return load(i, i->address, i->width, ret);
+	*ret = truncate(*reg(i, i->rm), i->width);
+	return true;
+}
+
+static bool rm_store(struct insn *i, uint64_t value)
+{
+	if (!i->is_register)
+		return store(i, i->address, i->width, value);
+	reg_set(i, i->rm, value);
+	return true;
+}
+
+/* --- flags ------------------------------------------------------------------------------ */
+
+static uint64_t top_bit(const struct insn *i)
+{
+	return UINT64_C(1) << (8 * i->width - 1);
+}
+
+static void set_flags(struct insn *i, uint64_t result, uint64_t others)
+{
+	uint64_t flags = others;
+
+	if (truncate(result, i->width) == 0)
+		flags |= ZF;
+	if (result & top_bit(i))
+		flags |= SF;
+	if (!__builtin_parity((uint8_t)result))
+		flags |= PF;
+	i->regs->eflags = (i->regs->eflags & ~(uint64_t)ARITHMETIC) | flags;
+}
+
+/* The arithmetic group in the order of its opcodes. adc and sbb are refused. */
+enum { ADD, OR, ADC, SBB, AND, SUB, XOR, CMP };
+
+static bool compute(const struct insn *i, unsigned op, uint64_t a, uint64_t b, uint64_t *ret)
+{
+	switch (op) {
+	case ADD:
+		*ret = a + b;
+		break;
+	case OR:
+		*ret = a | b;
+		break;
+	case AND:
+		*ret = a & b;
+		break;
+	case SUB:
+	case CMP:
+		*ret = a - b;
+		break;
+	case XOR:
+		*ret = a ^ b;
+		break;
+	default:
+		return false;
+	}
+	*ret = truncate(*ret, i->width);
+	return true;
+}
+
+static void arithmetic_flags(struct insn *i, unsigned op, uint64_t a, uint64_t b, uint64_t result)
+{
+	uint64_t flags = 0;
+
+	if (op == ADD) {
+		flags |= result < a ? CF : 0;
+		flags |= (~(a ^ b) & (a ^ result) & top_bit(i)) ? OF : 0;
+	} else if (op == SUB || op == CMP) {
+		flags |= a < b ? CF : 0;
+		flags |= ((a ^ b) & (a ^ result) & top_bit(i)) ? OF : 0;
+	}
+	if (op == ADD || op == SUB || op == CMP)
+		flags |= (a ^ b ^ result) & AF;
+	set_flags(i, result, flags);
+}
+
+/* --- forms -------------------------------------------------------------------------------- */
+
+static bool done(struct insn *i, uint64_t pc)
+{
+	i->regs->rip = truncate(pc, stack_width(i));
+	return true;
+}
+
+static bool step(struct insn *i)
+{
+	return done(i, next_pc(i));
+}
+
+static bool do_modrm(struct insn *i, size_t immediate, int64_t *imm)
+{
+	size_t modrm_at = i->at;
+
+	if (!modrm(i) || (immediate && !fetch_signed(i, immediate, imm)))
+		return false;
+	finish_address(i, modrm_at);
+	return true;
+}
+
+/* op r/m, r (to_rm) or op r, r/m */
+static bool arithmetic(struct insn *i, unsigned op, bool to_rm)
+{
+	uint64_t rm, result;
+
+	if (!do_modrm(i, 0, NULL) || !rm_load(i, &rm))
+		return false;
+	uint64_t r = truncate(*reg(i, i->reg), i->width);
+	uint64_t a = to_rm ? rm : r, b = to_rm ? r : rm;
+	if (!compute(i, op, a, b, &result))
+		return false;
+	if (op != CMP && to_rm && !rm_store(i, result))
+		return false;
+	if (op != CMP && !to_rm)
+		reg_set(i, i->reg, result);
+	arithmetic_flags(i, op, a, b, result);
+	return step(i);
+}
+
+static bool arithmetic_immediate(struct insn *i, size_t size)
+{
+	uint64_t a, result;
+	int64_t imm;
+
+	if (!do_modrm(i, size, &imm) || !rm_load(i, &a))
+		return false;
+	unsigned op = i->reg & 7;
+	uint64_t b = truncate(imm, i->width);
+	if (!compute(i, op, a, b, &result) || (op != CMP && !rm_store(i, result)))
+		return false;
+	arithmetic_flags(i, op, a, b, result);
+	return step(i);
+}
+
+static bool test(struct insn *i)
+{
+	uint64_t rm;
+
+	if (!do_modrm(i, 0, NULL) || !rm_load(i, &rm))
+		return false;
+	set_flags(i, rm & truncate(*reg(i, i->reg), i->width), 0);
+	return step(i);
+}
+
+static bool move(struct insn *i, uint8_t opcode)
+{
+	uint64_t value;
+
+	if (!do_modrm(i, 0, NULL))
+		return false;
+	if (opcode == 0x89) {
+		if (!rm_store(i, *reg(i, i->reg)))
+			return false;
+	} else if (opcode == 0x8b) {
+		if (!rm_load(i, &value))
+			return false;
+		reg_set(i, i->reg, value);
+	} else { /* lea */
+		if (i->is_register)
+			return false;
+		reg_set(i, i->reg, i->address);
+	}
+	return step(i);
+}
+
+static bool move_immediate_rm(struct insn *i)
+{
+	int64_t imm;
+
+	if (!do_modrm(i, 4, &imm) || (i->reg & 7) != 0 || !rm_store(i, imm))
+		return false;
+	return step(i);
+}
+
+static bool move_immediate_reg(struct insn *i, unsigned n)
+{
+	uint64_t imm = 0;
+
+	if (!fetch(i, &imm, i->width))
+		return false;
+	reg_set(i, n, imm);
+	return step(i);
+}
+
+static bool push_reg(struct insn *i, unsigned n)
+{
+	return push(i, *reg(i, n)) && step(i);
+}
+
+static bool pop_reg(struct insn *i, unsigned n)
+{
+	uint64_t value;
+
+	if (!pop(i, &value))
+		return false;
+	*reg(i, n) = value; /* pop rsp: the value wins over the increment */
+	return step(i);
+}
+
+static bool push_immediate(struct insn *i, size_t size)
+{
+	int64_t imm;
+
+	return fetch_signed(i, size, &imm) && push(i, imm) && step(i);
+}
+
+static bool leave(struct insn *i)
+{
+	uint64_t value, frame = i->regs->rbp;
+
+	if (!load(i, frame, stack_width(i), &value))
+		return false;
+	i->regs->rsp = truncate(frame + stack_width(i), stack_width(i));
+	i->regs->rbp = value;
+	return step(i);
+}
+
+static bool ret(struct insn *i)
+{
+	uint64_t pc;
+
+	return pop(i, &pc) && done(i, pc);
+}
+
+static bool jump(struct insn *i, size_t size)
+{
+	int64_t offset;
+
+	return fetch_signed(i, size, &offset) && done(i, next_pc(i) + offset);
+}
+
+static bool call(struct insn *i)
+{
+	int64_t offset;
+
+	return fetch_signed(i, 4, &offset) && push(i, next_pc(i)) && done(i, next_pc(i) + offset);
+}
+
+static bool condition(const struct insn *i, unsigned code)
+{
+	uint64_t f = i->regs->eflags;
+	bool less = !(f & SF) != !(f & OF);
+	const bool holds[8] = {f & OF, f & CF, f & ZF, f & (CF | ZF), f & SF, f & PF, less, (f & ZF) || less};
+
+	return holds[code >> 1 & 7] != (code & 1);
+}
+
+static bool jump_if(struct insn *i, unsigned code, size_t size)
+{
+	int64_t offset;
+
+	if (!fetch_signed(i, size, &offset))
+		return false;
+	return done(i, next_pc(i) + (condition(i, code) ? offset : 0));
+}
+
+/* --- opcodes --------------------------------------------------------------------------------- */
+
+static bool two_byte(struct insn *i)
+{
+	uint8_t opcode;
+
+	if (!fetch(i, &opcode, 1))
+		return false;
+	if (opcode >= 0x80 && opcode <= 0x8f)
+		return jump_if(i, opcode, 4);
+	if (opcode == 0x1f) /* nop r/m */
+		return do_modrm(i, 0, NULL) && (i->reg & 7) == 0 && step(i);
+	return false;
+}
+
+static bool group_arithmetic(struct insn *i, uint8_t opcode)
+{
+	if (opcode >= 0x40)
+		return false;
+	switch (opcode & 7) {
+	case 1:
+		return arithmetic(i, opcode >> 3, true);
+	case 3:
+		return arithmetic(i, opcode >> 3, false);
+	default:
+		return false;
+	}
+}
+
+static bool one_byte(struct insn *i, uint8_t opcode)
+{
+	unsigned low = (opcode & 7) | (i->rex & 1) << 3;
+
+	switch (opcode) {
+	case 0x50 ... 0x57:
+		return push_reg(i, low);
+	case 0x58 ... 0x5f:
+		return pop_reg(i, low);
+	case 0x68:
+		return push_immediate(i, 4);
+	case 0x6a:
+		return push_immediate(i, 1);
+	case 0x70 ... 0x7f:
+		return jump_if(i, opcode, 1);
+	case 0x81:
+		return arithmetic_immediate(i, 4);
+	case 0x83:
+		return arithmetic_immediate(i, 1);
+	case 0x85:
+		return test(i);
+	case 0x89:
+	case 0x8b:
+	case 0x8d:
+		return move(i, opcode);
+	case 0x90:
+		return i->rex == 0 && step(i); /* with REX.B an exchange */
+	case 0xb8 ... 0xbf:
+		return move_immediate_reg(i, low);
+	case 0xc3:
+		return ret(i);
+	case 0xc7:
+		return move_immediate_rm(i);
+	case 0xc9:
+		return leave(i);
+	case 0xe8:
+		return call(i);
+	case 0xe9:
+		return jump(i, 4);
+	case 0xeb:
+		return jump(i, 1);
+	case 0x0f:
+		return two_byte(i);
+	default:
+		return group_arithmetic(i, opcode);
+	}
+}
+
+static bool is_endbr(const struct insn *i)
+{
+	static const uint8_t endbr[3] = {0xf3, 0x0f, 0x1e};
+
+	return i->len >= 4 && memcmp(i->bytes, endbr, 3) == 0 && (i->bytes[3] == 0xfa || i->bytes[3] == 0xfb);
+}
+
+/* 66 before a nop changes nothing. */
+static bool is_wide_nop(const struct insn *i)
+{
+	return i->len >= 2 && i->bytes[0] == 0x66 && i->bytes[1] == 0x90;
+}
+
+static bool run(struct insn *i)
+{
+	uint8_t opcode;
+
+	if (is_endbr(i) || is_wide_nop(i)) {
+		i->at = i->bytes[0] == 0x66 ? 2 : 4;
+		return step(i);
+	}
+	if (i->len >= 3 && i->bytes[0] == 0x66 && i->bytes[1] == 0x0f && i->bytes[2] == 0x1f)
+		i->at = 1;
+	if (!fetch(i, &opcode, 1))
+		return false;
+	if (i->long_mode && (opcode & 0xf0) == 0x40) {
+		i->rex = opcode;
+		i->width = opcode & 8 ? 8 : 4;
+		if (!fetch(i, &opcode, 1))
+			return false;
+	}
+	return one_byte(i, opcode);
+}
+
+bool sts_arch_emulate(struct stasis_regs_x86 *regs, const uint8_t *bytes, size_t len, bool long_mode,
+		      const struct sts_arch_mem *mem)
+{
+	struct stasis_regs_x86 copy = *regs;
+	struct insn i = {.regs = &copy, .mem = mem, .bytes = bytes, .len = len, .long_mode = long_mode, .width = 4};
+
+	if ((regs->eflags & TRAP_FLAG) || !run(&i))
+		return false;
+	*regs = copy;
+	return true;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Breakpoint instruction, and what kind of instruction stands somewhere. */
+#include "arch/arch.h"
+
+const uint8_t sts_arch_break_insn[] = {0xcc}; /* int3 */
+const size_t sts_arch_break_size = 1;
+const size_t sts_arch_break_pc_advance = 1;
+const size_t sts_arch_insn_max = 15;
+
+#define USER32_CS 0x23
+
+bool sts_arch_long_mode(const struct stasis_regs_x86 *regs)
+{
+	return regs->cs != USER32_CS;
+}
+
+static bool is_prefix(uint8_t byte, bool long_mode)
+{
+	switch (byte) {
+	case 0x66:
+	case 0x67:
+	case 0xf2:
+	case 0xf3:
+	case 0x26:
+	case 0x2e:
+	case 0x36:
+	case 0x3e:
+	case 0x64:
+	case 0x65:
+		return true;
+	default:
+		return long_mode && byte >= 0x40 && byte <= 0x4f; /* REX */
+	}
+}
+
+enum sts_insn_class sts_arch_insn_classify(const uint8_t *insn, size_t len, bool long_mode)
+{
+	size_t at = 0;
+
+	while (at < len && is_prefix(insn[at], long_mode))
+		at++;
+	if (len - at < 2)
+		return STS_INSN_PLAIN;
+	bool fast = insn[at] == 0x0f && (insn[at + 1] == 0x05 || insn[at + 1] == 0x34); /* syscall, sysenter */
+	bool gate = insn[at] == 0xcd && insn[at + 1] == 0x80;                           /* int 0x80 */
+	return fast || gate ? STS_INSN_SYSCALL : STS_INSN_PLAIN;
+}
