@@ -68,7 +68,7 @@ static uint64_t *reg(struct insn *i, unsigned n)
 	return table[n & 15];
 }
 
-static uint64_t truncate(uint64_t value, unsigned width)
+static uint64_t narrow(uint64_t value, unsigned width)
 {
 	return width == 8 ? value : (uint32_t)value;
 }
@@ -81,12 +81,12 @@ static unsigned stack_width(const struct insn *i)
 /* Writing 32 bits clears the upper half. */
 static void reg_set(struct insn *i, unsigned n, uint64_t value)
 {
-	*reg(i, n) = truncate(value, i->width);
+	*reg(i, n) = narrow(value, i->width);
 }
 
 static uint64_t next_pc(const struct insn *i)
 {
-	return truncate(i->regs->rip + i->at, stack_width(i));
+	return narrow(i->regs->rip + i->at, stack_width(i));
 }
 
 /* --- memory ------------------------------------------------------------------------ */
@@ -104,7 +104,7 @@ static bool store(struct insn *i, uint64_t addr, unsigned width, uint64_t value)
 
 static bool push(struct insn *i, uint64_t value)
 {
-	uint64_t sp = truncate(i->regs->rsp - stack_width(i), stack_width(i));
+	uint64_t sp = narrow(i->regs->rsp - stack_width(i), stack_width(i));
 
 	if (!store(i, sp, stack_width(i), value))
 		return false;
@@ -116,7 +116,7 @@ static bool pop(struct insn *i, uint64_t *ret)
 {
 	if (!load(i, i->regs->rsp, stack_width(i), ret))
 		return false;
-	i->regs->rsp = truncate(i->regs->rsp + stack_width(i), stack_width(i));
+	i->regs->rsp = narrow(i->regs->rsp + stack_width(i), stack_width(i));
 	return true;
 }
 
@@ -178,14 +178,14 @@ static void finish_address(struct insn *i, size_t modrm_at)
 {
 	if (is_pc_relative(i, modrm_at))
 		i->address += i->regs->rip + i->at;
-	i->address = truncate(i->address, stack_width(i));
+	i->address = narrow(i->address, stack_width(i));
 }
 
 static bool rm_load(struct insn *i, uint64_t *ret)
 {
 	if (!i->is_register)
 		return load(i, i->address, i->width, ret);
-	*ret = truncate(*reg(i, i->rm), i->width);
+	*ret = narrow(*reg(i, i->rm), i->width);
 	return true;
 }
 
@@ -208,7 +208,7 @@ static void set_flags(struct insn *i, uint64_t result, uint64_t others)
 {
 	uint64_t flags = others;
 
-	if (truncate(result, i->width) == 0)
+	if (narrow(result, i->width) == 0)
 		flags |= ZF;
 	if (result & top_bit(i))
 		flags |= SF;
@@ -242,7 +242,7 @@ static bool compute(const struct insn *i, unsigned op, uint64_t a, uint64_t b, u
 	default:
 		return false;
 	}
-	*ret = truncate(*ret, i->width);
+	*ret = narrow(*ret, i->width);
 	return true;
 }
 
@@ -266,7 +266,7 @@ static void arithmetic_flags(struct insn *i, unsigned op, uint64_t a, uint64_t b
 
 static bool done(struct insn *i, uint64_t pc)
 {
-	i->regs->rip = truncate(pc, stack_width(i));
+	i->regs->rip = narrow(pc, stack_width(i));
 	return true;
 }
 
@@ -292,7 +292,7 @@ static bool arithmetic(struct insn *i, unsigned op, bool to_rm)
 
 	if (!do_modrm(i, 0, NULL) || !rm_load(i, &rm))
 		return false;
-	uint64_t r = truncate(*reg(i, i->reg), i->width);
+	uint64_t r = narrow(*reg(i, i->reg), i->width);
 	uint64_t a = to_rm ? rm : r, b = to_rm ? r : rm;
 	if (!compute(i, op, a, b, &result))
 		return false;
@@ -312,7 +312,7 @@ static bool arithmetic_immediate(struct insn *i, size_t size)
 	if (!do_modrm(i, size, &imm) || !rm_load(i, &a))
 		return false;
 	unsigned op = i->reg & 7;
-	uint64_t b = truncate(imm, i->width);
+	uint64_t b = narrow(imm, i->width);
 	if (!compute(i, op, a, b, &result) || (op != CMP && !rm_store(i, result)))
 		return false;
 	arithmetic_flags(i, op, a, b, result);
@@ -325,7 +325,7 @@ static bool test(struct insn *i)
 
 	if (!do_modrm(i, 0, NULL) || !rm_load(i, &rm))
 		return false;
-	set_flags(i, rm & truncate(*reg(i, i->reg), i->width), 0);
+	set_flags(i, rm & narrow(*reg(i, i->reg), i->width), 0);
 	return step(i);
 }
 
@@ -397,7 +397,7 @@ static bool leave(struct insn *i)
 
 	if (!load(i, frame, stack_width(i), &value))
 		return false;
-	i->regs->rsp = truncate(frame + stack_width(i), stack_width(i));
+	i->regs->rsp = narrow(frame + stack_width(i), stack_width(i));
 	i->regs->rbp = value;
 	return step(i);
 }
