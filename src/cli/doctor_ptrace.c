@@ -50,9 +50,13 @@ struct syscall_info {
 	};
 };
 
+/* The remedy is for a call that the kernel does not know; one that is forbidden has a filter in its way. */
 static void failed(struct doctor_trial *t, const char *call, const char *remedy)
 {
-	sts_doctor_answer(t, DOCTOR_NO, remedy, "%s: %s", call, strerror(errno));
+	int e = errno;
+
+	sts_doctor_answer(t, DOCTOR_NO, e == EPERM || e == EACCES ? "run outside the sandbox that denies it" : remedy,
+			  "%s: %s", call, strerror(e));
 }
 
 static bool event_is(int status, int event)
@@ -191,10 +195,15 @@ static void try_exit_kill(struct doctor_trial *t)
 		_exit(ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_EXITKILL) < 0 ? errno : 0);
 	if (tracer < 0 || waitpid(tracer, &status, 0) < 0)
 		return failed(t, "fork", "");
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		sts_doctor_answer(t, DOCTOR_NO, "see the line 'attach'",
-				  "a process that is no child cannot be taken hold of: %s",
-				  strerror(WIFEXITED(status) ? WEXITSTATUS(status) : EINTR));
+	if (WIFSIGNALED(status)) {
+		sts_doctor_answer(t, DOCTOR_NO, "see the line 'seize'",
+				  "cannot be tried, a tracer is killed by signal %d (%s)", WTERMSIG(status),
+				  strsignal(WTERMSIG(status)));
+		return;
+	}
+	if (WEXITSTATUS(status) != 0) {
+		sts_doctor_answer(t, DOCTOR_NO, "see the line 'seize'", "cannot be tried, PTRACE_SEIZE: %s",
+				  strerror(WEXITSTATUS(status)));
 		return;
 	}
 	if (waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
@@ -396,7 +405,8 @@ static void try_pidfd(struct doctor_trial *t)
 
 	if (fd < 0)
 		return failed(t, "pidfd_open", "use Linux 5.3 or newer");
-	kill(pid, SIGKILL);
+	if (kill(pid, SIGKILL) < 0)
+		return failed(t, "kill", "");
 	if (poll(&p, 1, -1) == 1 && p.revents & POLLIN)
 		sts_doctor_answer(t, DOCTOR_OK, "", "the end of any process can be waited for (pidfd_open)");
 	else

@@ -163,9 +163,10 @@ static void check_attach(struct doctor_report *report)
 		return;
 	}
 	sts_doctor_try(report, "attach", try_attach);
-	kill(stranger, SIGKILL);
-	while (waitpid(stranger, NULL, 0) < 0 && errno == EINTR)
-		;
+	/* If even this is forbidden, it dies with us. */
+	if (kill(stranger, SIGKILL) == 0)
+		while (waitpid(stranger, NULL, 0) < 0 && errno == EINTR)
+			;
 }
 
 /* --- what follows from the trials ----------------------------------------------------------------- */
@@ -216,11 +217,32 @@ static void conclude(struct doctor_report *report, const struct function *f)
 			       status == DOCTOR_NO ? "impossible" : "in part only", why->id);
 }
 
+/* Without these nothing of the library works, and trying it would tell less. */
+static const struct doctor_check *basic_fault(const struct doctor_report *report)
+{
+	static const char *const basics[] = {"seize", "interrupt"};
+
+	for (size_t i = 0; i < sizeof(basics) / sizeof(basics[0]); i++) {
+		const struct doctor_check *c = sts_doctor_find(report, basics[i]);
+
+		if (c != NULL && c->status == DOCTOR_NO)
+			return c;
+	}
+	return NULL;
+}
+
 void sts_doctor_functions(struct doctor_report *report)
 {
+	const struct doctor_check *fault = basic_fault(report);
+
 	report->heading = "What stasis can do here";
-	sts_doctor_try(report, "launch", try_launch);
-	check_attach(report);
+	if (fault != NULL) {
+		sts_doctor_add(report, "launch", DOCTOR_NO, fault->remedy, "impossible, for what '%s' says", fault->id);
+		sts_doctor_add(report, "attach", DOCTOR_NO, fault->remedy, "impossible, for what '%s' says", fault->id);
+	} else {
+		sts_doctor_try(report, "launch", try_launch);
+		check_attach(report);
+	}
 	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
 		conclude(report, &functions[i]);
 }
