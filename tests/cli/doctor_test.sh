@@ -137,7 +137,7 @@ manual_body()
 	# What it says of its own data base is no fault of the page's.
 	mandoc -Tlint -Wwarning "$page" 2>&1 | grep -v mandoc.db >faults
 	atf_check -o empty cat faults
-	mandoc -Tascii "$page" | col -b >page
+	mandoc -Tascii "$page" | col -b >words
 	atf_check -o save:out "$STASIS" doctor
 	ids_of_text out | awk '{ print $1 }' | sed -n '/^[a-z]/p' >ids
 	while read -r id; do
@@ -145,7 +145,7 @@ manual_body()
 		# Those that follow from the trials are summed up.
 		follow | job-control | signals | system-calls | memory | registers | steps | breakpoints | watchpoints | \
 			32-bit | die-with-tracer) ;;
-		*) grep -qw -e "$id" page || atf_fail "the manual page does not tell of $id" ;;
+		*) grep -qw -e "$id" words || atf_fail "the manual page does not tell of $id" ;;
 		esac
 	done <ids
 }
