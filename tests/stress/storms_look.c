@@ -117,21 +117,40 @@ struct rest {
 	char complaint[200];
 };
 
+/* No user code runs in it any more, nor before it is resumed. */
+static bool rests(pid_t pid, pid_t tid, struct task *ret)
+{
+	return !task_look(pid, tid, ret) || strchr("tZX", ret->state) || (ret->flags & EXITING_FLAG);
+}
+
+/* The session says it is dying: the kernel must say so too before long, with nobody resuming it. */
+static bool dies(pid_t pid, pid_t tid)
+{
+	uint64_t deadline = sts_now_ms() + sts_bound_ms();
+	struct task task;
+
+	while (task_look(pid, tid, &task) && !strchr("ZX", task.state) && !(task.flags & EXITING_FLAG)) {
+		if (sts_now_ms() > deadline)
+			return false;
+		sched_yield();
+	}
+	return true;
+}
+
 static void rest_task(void *arg, pid_t pid, pid_t tid)
 {
 	struct rest *rest = arg;
 	struct stasis_lwp_info info;
 	struct task task;
 
-	if (!task_look(pid, tid, &task) || strchr("tZX", task.state) || (task.flags & EXITING_FLAG))
+	if (rests(pid, tid, &task))
 		return;
 	int r = stasis_lwp_info_get(rest->st->s, tid, &info);
 	if (r == 0 && info.state == STASIS_STATE_UNREACHABLE && task.state != 'R') {
 		rest->held++;
 		return;
 	}
-	/* The kernel shows a stop a moment before it shows the state: look once more. */
-	if (!task_look(pid, tid, &task) || strchr("tZX", task.state) || (task.flags & EXITING_FLAG))
+	if ((r == STASIS_E_GONE || (r == 0 && info.state == STASIS_STATE_EXITING)) && dies(pid, tid))
 		return;
 	snprintf(rest->complaint, sizeof rest->complaint,
 		 "LWP %d of %d is in state %c while the process is said to rest (session: %s, state %d)", (int)tid,
@@ -158,17 +177,16 @@ static void free_task(void *arg, pid_t pid, pid_t tid)
 {
 	uint64_t deadline = sts_now_ms() + sts_bound_ms();
 	struct task task;
+	pid_t tracer;
 
-	/* One that was let go in its stop needs the CPU to leave it. */
+	/* A running LWP is let go at its next stop, one that was let go in a stop needs the CPU to leave it. */
 	do {
-		if (!task_look(pid, tid, &task) || !strchr("tT", task.state))
-			break;
+		tracer = sts_proc_tracer(tid);
+		if (!task_look(pid, tid, &task) || (tracer <= 0 && !strchr("tT", task.state)))
+			return;
 		sched_yield();
 	} while (sts_now_ms() < deadline);
-	pid_t tracer = sts_proc_tracer(tid);
-	if (tracer > 0 || strchr("tT", task.state))
-		atf_tc_fail("LWP %d of %d, let go, is in state %c, tracer %d", (int)tid, (int)pid, task.state,
-			    (int)tracer);
+	atf_tc_fail("LWP %d of %d, let go, is in state %c, tracer %d", (int)tid, (int)pid, task.state, (int)tracer);
 }
 
 void storm_check_free(pid_t pid)
