@@ -67,7 +67,8 @@ static bool expect_event(struct doctor_trial *t, struct stasis_session *s, unsig
 /* Ourselves again, to be killed at the first instruction. */
 static bool launch(struct doctor_trial *t, struct stasis_session *s, unsigned flags)
 {
-	char *const argv[] = {"stasis", "--version", NULL};
+	char name[] = "stasis", option[] = "--version";
+	char *const argv[] = {name, option, NULL};
 	struct stasis_spawn_opts opts = {.size = sizeof(opts), .path = "/proc/self/exe", .argv = argv};
 	int r, null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	pid_t pid;

@@ -151,7 +151,8 @@ static const struct i386_program i386_program = {
 
 static void run_i386(void)
 {
-	char *const argv[] = {"i386", NULL};
+	char name[] = "i386";
+	char *const argv[] = {name, NULL};
 	int fd = memfd_create("i386", MFD_CLOEXEC);
 
 	if (fd >= 0 && write(fd, &i386_program, sizeof(i386_program)) == sizeof(i386_program))

@@ -223,7 +223,7 @@ static bool can_mount(void)
 	pid_t pid = sts_fork();
 
 	if (pid == 0) {
-		proc_hides("hidepid=2");
+		proc_hides((char[]){"hidepid=2"});
 		_exit(0);
 	}
 	return sts_reap(pid) == 0;
