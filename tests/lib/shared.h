@@ -83,9 +83,10 @@ static inline struct sts_target_pipe sts_target_pipe(unsigned n)
 static inline void sts_target_send(const struct sts_target_pipe *p, const char *name)
 {
 	struct sts_step s;
+	size_t len = strlen(name);
 
 	memset(&s, 0, sizeof(s));
-	memcpy(s.name, name, strnlen(name, sizeof(s.name) - 1));
+	memcpy(s.name, name, len < sizeof(s.name) ? len : sizeof(s.name) - 1);
 	if (write(p->out, &s, sizeof(s)) != sizeof(s))
 		sts_target_fail(name);
 }
