@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LIMIT_S = 5 };
+enum { LIMIT_S = 10 };
 
 void sts_doctor_answer(struct doctor_trial *trial, enum doctor_status status, const char *remedy, const char *detail,
 		       ...)

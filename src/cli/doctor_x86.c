@@ -66,7 +66,7 @@ static volatile int watched __attribute__((aligned(8)));
 static void write_forever(void)
 {
 	/* A limit in CPU time: waiting for a CPU is no sign of anything. */
-	const struct itimerval limit = {.it_value = {.tv_sec = 1}};
+	const struct itimerval limit = {.it_value = {.tv_usec = 100000}};
 
 	setitimer(ITIMER_VIRTUAL, &limit, NULL);
 	sts_doctor_ready();

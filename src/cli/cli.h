@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the subcommands of the program share. Only this folder prints, exits or reads argv. */
+#ifndef STS_CLI_H
+#define STS_CLI_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/* Our own failures; a traced program's status is passed on as it is. */
+enum { STS_EXIT_USAGE = 2, STS_EXIT_FAILURE = 125, STS_EXIT_CANNOT_RUN = 126, STS_EXIT_NOT_FOUND = 127 };
+
+struct stasis_session;
+
+int sts_cmd_truss(int argc, char **argv);
+int sts_cmd_doctor(int argc, char **argv);
+
+/* "stasis: object: what" on stderr. */
+void sts_complain(const char *object, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same for a failed call on a session, with cause and remedy. */
+void sts_complain_error(const char *object, struct stasis_session *session, int error);
+/* A usage error: complain, point at --help, and return STS_EXIT_USAGE. */
+int sts_usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* --color=WHEN, NO_COLOR, CLICOLOR_FORCE; decided on the stream written to. when: NULL for the default. -1: unknown WHEN. */
+int sts_color_wanted(const char *when, FILE *stream);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* stasis: the command. */
+#include "cli/cli.h"
+
+#include <stasis/stasis.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+} commands[] = {
+	{"truss", sts_cmd_truss, "trace system calls, births and other events of programs"},
+	{"doctor", sts_cmd_doctor, "say what of this machine allows or hinders tracing"},
+};
+
+void sts_complain(const char *object, const char *format, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "stasis: %s: ", object);
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+void sts_complain_error(const char *object, struct stasis_session *session, int error)
+{
+	struct stasis_error_info info = {0};
+
+	if (session)
+		stasis_session_last_error(session, &info);
+	if (info.error != error || !info.cause[0]) {
+		sts_complain(object, "%s", stasis_strerror(error));
+		return;
+	}
+	sts_complain(object, "%s%s%s", info.cause, info.remedy[0] ? "; " : "", info.remedy);
+}
+
+int sts_usage_error(const char *command, const char *format, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "stasis: %s: ", command);
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fprintf(stderr, "\nTry 'stasis %s --help'.\n", command);
+	return STS_EXIT_USAGE;
+}
+
+int sts_color_wanted(const char *when, FILE *stream)
+{
+	const char *none = getenv("NO_COLOR"), *force = getenv("CLICOLOR_FORCE");
+
+	if (when && strcmp(when, "always") == 0)
+		return 1;
+	if (when && strcmp(when, "never") == 0)
+		return 0;
+	if (when && strcmp(when, "auto") != 0)
+		return -1;
+	if (none && *none)
+		return 0;
+	if (force && *force && strcmp(force, "0") != 0)
+		return 1;
+	return isatty(fileno(stream));
+}
+
+static void help(FILE *to)
+{
+	fprintf(to, "Usage: stasis COMMAND [OPTION...]\n\nCommands:\n");
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
+	fprintf(to, "\n'stasis COMMAND --help' tells of one; --version prints the version.\n");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		help(stderr);
+		return STS_EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		help(stdout);
+		return 0;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("stasis %s\n", stasis_version());
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "stasis: %s: no such command\nTry 'stasis --help'.\n", argv[1]);
+	return STS_EXIT_USAGE;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* stasis truss: the command line. Names are strace's. */
+#include "cli/truss.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage[] =
+	"Usage: stasis truss [OPTION...] [--] COMMAND [ARG...]\n"
+	"       stasis truss [OPTION...] -p PID [-p PID...]\n"
+	"\n"
+	"Show every system call, signal, birth, exec and exit of programs.\n"
+	"\n"
+	"  -f, --follow-forks       follow births (the default)\n"
+	"      --no-follow          let children go\n"
+	"  -p, --attach=PID         attach; several times, or a list of pids\n"
+	"  -o, --output=FILE        write there, whole records only; '|CMD' pipes to a command\n"
+	"  -e, --trace=SET          calls: names, %file %desc %process %network %signal %memory,\n"
+	"                           all, none; a leading ! negates ('-e trace=SET' too)\n"
+	"  -e signal=SET            signals: names, all, none\n"
+	"  -e event=all|none        births, execs, LWPs and job control\n"
+	"  -s, --string-limit=N     show N bytes of strings (32)\n"
+	"  -t, -tt, -ttt            time of day, with microseconds, in seconds since 1970\n"
+	"  -T, --syscall-times      show how long each call took\n"
+	"  -E, --env=VAR[=VALUE]    set or remove a variable for the command\n"
+	"  -q, --quiet              no exit lines\n"
+	"      --color=WHEN         auto, always, never\n"
+	"  -h, --help               this text\n";
+
+enum { OPT_NO_FOLLOW = 256, OPT_COLOR };
+
+static const struct option long_options[] = {
+	{"follow-forks", no_argument, NULL, 'f'},
+	{"no-follow", no_argument, NULL, OPT_NO_FOLLOW},
+	{"attach", required_argument, NULL, 'p'},
+	{"output", required_argument, NULL, 'o'},
+	{"trace", required_argument, NULL, 'e'},
+	{"string-limit", required_argument, NULL, 's'},
+	{"syscall-times", no_argument, NULL, 'T'},
+	{"env", required_argument, NULL, 'E'},
+	{"quiet", no_argument, NULL, 'q'},
+	{"color", required_argument, NULL, OPT_COLOR},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+#define GO_ON (-1)
+
+static int add_pid(struct truss_options *o, const char *word)
+{
+	char *end;
+
+	errno = 0;
+	long pid = strtol(word, &end, 10);
+	if (errno || end == word || *end || pid <= 0 || pid > INT_MAX)
+		return sts_usage_error("truss", "'%s' is not a process id", word);
+	pid_t *pids = realloc(o->pids, (o->n_pids + 1) * sizeof *pids);
+	if (!pids) {
+		sts_complain("truss", "%s", strerror(ENOMEM));
+		return STS_EXIT_FAILURE;
+	}
+	o->pids = pids;
+	o->pids[o->n_pids++] = (pid_t)pid;
+	return GO_ON;
+}
+
+static int add_pids(struct truss_options *o, char *list)
+{
+	char *save = NULL;
+	int r = GO_ON;
+	bool any = false;
+
+	for (char *word = strtok_r(list, ", \t\n", &save); word && r == GO_ON; word = strtok_r(NULL, ", \t\n", &save)) {
+		r = add_pid(o, word);
+		any = true;
+	}
+	return any ? r : sts_usage_error("truss", "-p needs a process id");
+}
+
+static int set_calls(struct truss_options *o, const char *expression)
+{
+	const char *bad;
+
+	sts_call_filter_free(&o->calls);
+	int r = sts_call_filter_parse(expression, &o->calls, &bad);
+	if (r == -EINVAL)
+		return sts_usage_error("truss", "'%.*s' is no system call or set of them", (int)strcspn(bad, ","), bad);
+	return r < 0 ? STS_EXIT_FAILURE : GO_ON;
+}
+
+static int set_signals(struct truss_options *o, char *list)
+{
+	bool negated = list[0] == '!';
+	uint64_t set = 0;
+	char *save = NULL;
+
+	for (char *word = strtok_r(list + negated, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+		int signal = sts_decode_signal_number(word);
+
+		if (strcmp(word, "all") == 0)
+			set = UINT64_MAX;
+		else if (signal > 0)
+			set |= UINT64_C(1) << (signal - 1);
+		else if (strcmp(word, "none") != 0)
+			return sts_usage_error("truss", "'%s' is no signal", word);
+	}
+	o->signals = negated ? ~set : set;
+	return GO_ON;
+}
+
+static int set_expression(struct truss_options *o, char *text)
+{
+	if (strncmp(text, "trace=", 6) == 0)
+		return set_calls(o, text + 6);
+	if (strncmp(text, "signal=", 7) == 0)
+		return set_signals(o, text + 7);
+	if (strncmp(text, "signals=", 8) == 0)
+		return set_signals(o, text + 8);
+	if (strcmp(text, "event=all") == 0 || strcmp(text, "event=none") == 0) {
+		o->events = text[6] == 'a';
+		return GO_ON;
+	}
+	if (strchr(text, '='))
+		return sts_usage_error("truss", "'%s': -e knows trace=, signal= and event=", text);
+	return set_calls(o, text);
+}
+
+static int set_limit(struct truss_options *o, const char *text)
+{
+	char *end;
+
+	errno = 0;
+	unsigned long n = strtoul(text, &end, 10);
+	if (errno || end == text || *end || text[0] == '-')
+		return sts_usage_error("truss", "'%s' is not a number of bytes", text);
+	o->string_limit = n;
+	return GO_ON;
+}
+
+static int set_variable(const char *text)
+{
+	const char *equals = strchr(text, '=');
+	char *name = equals ? strndup(text, equals - text) : strdup(text);
+	int r = !name || !*name ? -1 : equals ? setenv(name, equals + 1, 1) : unsetenv(name);
+
+	free(name);
+	return r == 0 ? GO_ON : sts_usage_error("truss", "'%s' sets no variable", text);
+}
+
+static int one_option(struct truss_options *o, int option, char *arg)
+{
+	switch (option) {
+	case 'f':
+		return GO_ON;
+	case OPT_NO_FOLLOW:
+		o->no_follow = true;
+		return GO_ON;
+	case 'p':
+		return add_pids(o, arg);
+	case 'o':
+		o->output = arg;
+		return GO_ON;
+	case 'e':
+		return set_expression(o, arg);
+	case 's':
+		return set_limit(o, arg);
+	case 't':
+		if (o->clock < TRUSS_CLOCK_UNIX)
+			o->clock++;
+		return GO_ON;
+	case 'T':
+		o->durations = true;
+		return GO_ON;
+	case 'E':
+		return set_variable(arg);
+	case 'q':
+		o->quiet = true;
+		return GO_ON;
+	case OPT_COLOR:
+		o->color = arg;
+		return sts_color_wanted(arg, stderr) < 0 ?
+			       sts_usage_error("truss", "--color is auto, always or never, not '%s'", arg) :
+			       GO_ON;
+	case 'h':
+		fputs(usage, stdout);
+		return 0;
+	default:
+		fputs("Try 'stasis truss --help'.\n", stderr);
+		return STS_EXIT_USAGE;
+	}
+}
+
+int truss_options_parse(int argc, char **argv, struct truss_options *ret)
+{
+	int option;
+
+	*ret = (struct truss_options){.string_limit = 32, .signals = UINT64_MAX, .events = true};
+	static char name[] = "stasis truss"; /* what getopt(3) complains as */
+
+	argv[0] = name;
+	while ((option = getopt_long(argc, argv, "+fp:o:e:s:tTE:qh", long_options, NULL)) != -1) {
+		int r = one_option(ret, option, optarg);
+
+		if (r != GO_ON)
+			return r;
+	}
+	if (argv[optind])
+		ret->command = argv + optind;
+	if (!ret->command && ret->n_pids == 0)
+		return sts_usage_error("truss", "a command or -p PID is needed");
+	if (ret->command && ret->n_pids > 0)
+		return sts_usage_error("truss", "a command and -p do not go together");
+	return GO_ON;
+}
+
+void truss_options_free(struct truss_options *o)
+{
+	sts_call_filter_free(&o->calls);
+	free(o->pids);
+}

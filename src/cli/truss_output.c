@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Records on their way out. To a file each is one whole line, written when it
+ * is complete. Live, a call's first half is shown at its entry, so that one sees
+ * what blocks; when another LWP speaks meanwhile the halves are marked as
+ * strace marks them.
+ */
+#include "cli/truss.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RESULT_COLUMN 40
+#define RESET "\033[0m"
+
+static void check(struct truss_output *out, bool ok)
+{
+	if (ok || out->failed)
+		return;
+	out->failed = true;
+	out->error = errno;
+}
+
+static void put(struct truss_output *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void put(struct truss_output *out, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	int n = vfprintf(out->file, format, ap);
+	va_end(ap);
+	check(out, n >= 0);
+	if (n > 0)
+		out->column += n;
+}
+
+static void end_line(struct truss_output *out)
+{
+	put(out, "\n");
+	out->column = 0;
+	out->open_tid = 0;
+	if (!out->to_file)
+		check(out, fflush(out->file) == 0);
+}
+
+static void put_time(struct truss_output *out)
+{
+	struct timespec now;
+	struct tm local;
+	char text[32];
+
+	if (out->options->clock == TRUSS_CLOCK_NONE)
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (out->options->clock == TRUSS_CLOCK_UNIX) {
+		put(out, "%lld.%06ld ", (long long)now.tv_sec, now.tv_nsec / 1000);
+		return;
+	}
+	localtime_r(&now.tv_sec, &local);
+	strftime(text, sizeof text, "%H:%M:%S", &local);
+	put(out, "%s", text);
+	if (out->options->clock == TRUSS_CLOCK_MICROS)
+		put(out, ".%06ld", now.tv_nsec / 1000);
+	put(out, " ");
+}
+
+static void begin_line(struct truss_output *out, pid_t tid)
+{
+	if (out->open_tid) {
+		put(out, " <unfinished ...>");
+		end_line(out);
+	}
+	if (out->to_file)
+		put(out, "%-5d ", tid);
+	else if (out->many)
+		put(out, "[pid %5d] ", tid);
+	put_time(out);
+}
+
+void truss_line(struct truss_output *out, pid_t tid, const char *color, const char *text)
+{
+	begin_line(out, tid);
+	if (out->color && color)
+		put(out, "%s%s" RESET, color, text);
+	else
+		put(out, "%s", text);
+	end_line(out);
+}
+
+void truss_call_enter(struct truss_output *out, pid_t tid, struct truss_call *call, const char *text)
+{
+	free(call->text);
+	call->text = strdup(text);
+	call->active = true;
+	call->shown = !out->to_file;
+	if (out->to_file)
+		return;
+	begin_line(out, tid);
+	put(out, "%s", text);
+	check(out, fflush(out->file) == 0);
+	out->open_tid = tid;
+}
+
+static void put_duration(struct truss_output *out, const struct truss_call *call)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	double seconds = now.tv_sec - call->start.tv_sec + (now.tv_nsec - call->start.tv_nsec) / 1e9;
+	put(out, " <%.6f>", seconds);
+}
+
+void truss_call_leave(struct truss_output *out, pid_t tid, struct truss_call *call, const char *rest, const char *result)
+{
+	if (!call->shown) {
+		begin_line(out, tid);
+		put(out, "%s", call->text ? call->text : "");
+	} else if (out->open_tid != tid) {
+		begin_line(out, tid);
+		put(out, "<... %s resumed>", sts_decode_name(call->data.abi, call->data.number));
+	}
+	put(out, "%s", rest);
+	while (out->column < RESULT_COLUMN - 1)
+		put(out, " ");
+	put(out, " = %s", result);
+	if (out->options->durations)
+		put_duration(out, call);
+	end_line(out);
+	call->active = false;
+}
+
+int truss_output_open(struct truss_output *out, const struct truss_options *o)
+{
+	*out = (struct truss_output){.file = stderr, .options = o};
+	if (o->output && o->output[0] == '|') {
+		out->file = popen(o->output + 1, "we");
+		out->pipe = true;
+	} else if (o->output) {
+		out->file = fopen(o->output, "we");
+	}
+	if (!out->file)
+		return -errno;
+	out->to_file = o->output != NULL;
+	out->color = sts_color_wanted(o->color, out->file) == 1;
+	return 0;
+}
+
+bool truss_output_close(struct truss_output *out)
+{
+	check(out, fflush(out->file) == 0);
+	if (out->pipe) {
+		if (pclose(out->file) != 0)
+			check(out, false);
+	} else if (out->to_file) {
+		check(out, fclose(out->file) == 0);
+	}
+	if (out->failed)
+		sts_complain(out->options->output ? out->options->output : "stderr", "records were lost: %s",
+			     strerror(out->error));
+	return !out->failed;
+}
