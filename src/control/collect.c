@@ -19,7 +19,7 @@
 /* Longest sleep while something is in the way of a plain wait. */
 #define SLICE_MS 10
 
-int64_t sts_now_ms(void)
+int64_t sts_clock_ms(void)
 {
 	struct timespec t;
 
@@ -33,7 +33,7 @@ void sts_expect(struct stasis_session *s, struct sts_lwp *lwp)
 		return;
 	TAILQ_INSERT_TAIL(&s->expected, lwp, in_expected);
 	lwp->expected = true;
-	lwp->expected_since = sts_now_ms();
+	lwp->expected_since = sts_clock_ms();
 }
 
 void sts_unexpect(struct stasis_session *s, struct sts_lwp *lwp)
@@ -110,7 +110,7 @@ static bool try_expected(struct stasis_session *s)
 /* An LWP asleep in the kernel runs no user code before it stops: that is rest, too. */
 static bool settle_unreachable(struct stasis_session *s)
 {
-	int64_t now = sts_now_ms();
+	int64_t now = sts_clock_ms();
 	struct sts_lwp *lwp, *next;
 
 	for (lwp = TAILQ_FIRST(&s->expected); lwp; lwp = next) {
@@ -227,7 +227,7 @@ static bool sweep_dead(struct stasis_session *s, bool all)
 /* "Any" shows a zombie that must stay: look round it. */
 static int collect_around(struct stasis_session *s)
 {
-	int64_t now = sts_now_ms();
+	int64_t now = sts_clock_ms();
 	bool all = now - s->last_sweep >= SWEEP_MS;
 
 	if (all)
@@ -278,7 +278,7 @@ int sts_collect(struct stasis_session *s, bool block)
 	if (handle_arrived(s) || try_expected(s))
 		return 1;
 	r = collect_any(s, block && !sts_collect_impatient(s));
-	if (r == 0 && (settle_unreachable(s) || sts_orphans_adopt(s, sts_now_ms())))
+	if (r == 0 && (settle_unreachable(s) || sts_orphans_adopt(s, sts_clock_ms())))
 		return 1;
 	return r;
 }

@@ -191,7 +191,7 @@ static void on_first_stop(struct sts_lwp *lwp)
 	else if (lwp->stop.kind == STS_REPORT_EXIT)
 		sts_lwp_exit_go(lwp); /* killed before anybody claimed it */
 	else
-		sts_orphan_met(lwp, sts_now_ms()); /* its parent's event will claim it */
+		sts_orphan_met(lwp, sts_clock_ms()); /* its parent's event will claim it */
 }
 
 static void on_stop(struct sts_lwp *lwp, const struct sts_report *report)

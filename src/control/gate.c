@@ -178,7 +178,7 @@ static void serve_waiters(struct stasis_session *s, bool idle)
 			r = STASIS_E_INTERRUPTED;
 			woken = true;
 		}
-		if (r > 0 && idle && sts_now_ms() >= request->deadline)
+		if (r > 0 && idle && sts_clock_ms() >= request->deadline)
 			r = STASIS_E_TIMEOUT;
 		if (r > 0)
 			continue;
@@ -203,7 +203,7 @@ static void fail_waiters(struct stasis_session *s, int error)
 
 static int poll_timeout(struct stasis_session *s)
 {
-	int64_t limit = INT64_MAX, now = sts_now_ms();
+	int64_t limit = INT64_MAX, now = sts_clock_ms();
 	const struct request *request;
 
 	TAILQ_FOREACH(request, &s->gate->waiters, link)
@@ -290,7 +290,7 @@ static int wait_isolated(struct stasis_session *s, struct request *request)
 
 static int direct_sleep(struct stasis_session *s, int64_t deadline)
 {
-	int64_t now = sts_now_ms();
+	int64_t now = sts_clock_ms();
 
 	if (now >= deadline)
 		return STASIS_E_TIMEOUT;
@@ -331,7 +331,7 @@ int stasis_wait(struct stasis_session *session, pid_t pid, int timeout_ms, struc
 	struct stasis_event event;
 	struct request request = {
 		.pid = pid,
-		.deadline = timeout_ms < 0 ? INT64_MAX : timeout_ms == 0 ? 0 : sts_now_ms() + timeout_ms,
+		.deadline = timeout_ms < 0 ? INT64_MAX : timeout_ms == 0 ? 0 : sts_clock_ms() + timeout_ms,
 		.event = &event,
 	};
 

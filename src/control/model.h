@@ -256,7 +256,7 @@ struct sts_space *sts_space_new(struct stasis_session *s);
 void sts_space_put(struct sts_space *space);
 void sts_process_space_set(struct sts_process *p, struct sts_space *space);
 
-int64_t sts_now_ms(void);
+int64_t sts_clock_ms(void);
 
 /* --- collect.c: next report of any tracee ------------------------------------------ */
 /* Handle what has been reported; block says whether to wait for something. 1 handled, 0 nothing, negative error. */

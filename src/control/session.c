@@ -133,7 +133,7 @@ static bool end_one(struct stasis_session *s)
 
 void sts_session_shutdown(struct stasis_session *s)
 {
-	int64_t limit = sts_now_ms() + SHUTDOWN_MS;
+	int64_t limit = sts_clock_ms() + SHUTDOWN_MS;
 	struct sts_process *p;
 	struct sts_lwp *lwp;
 
@@ -142,7 +142,7 @@ void sts_session_shutdown(struct stasis_session *s)
 			;
 		if (TAILQ_EMPTY(&s->all) || sts_collect_wait(s) < 0)
 			break;
-	} while (sts_now_ms() < limit);
+	} while (sts_clock_ms() < limit);
 	/* Children whose parent never told of them. */
 	while ((lwp = TAILQ_FIRST(&s->unclaimed))) {
 		if (lwp->state == STS_LWP_RESTING)
