@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* stasis doctor: says what this machine allows or hinders, and what to do about it. */
+#include "cli/cli.h"
 #include "cli/doctor.h"
 
 #include <errno.h>
@@ -10,12 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <stasis/stasis.h>
 
 /* The exit statuses promised in stasis-doctor(1). */
-enum { EXIT_WELL = 0, EXIT_HINDERED = 1, EXIT_USAGE = 2 };
+enum { EXIT_WELL = 0, EXIT_HINDERED = 1 };
 
 struct options {
 	pid_t pid; /* 0: none asked about */
@@ -151,39 +151,15 @@ static void print_json(const struct doctor_report *report)
 
 /* --- options ------------------------------------------------------------------------------------ */
 
-static void usage(FILE *f)
+static void help(void)
 {
-	fprintf(f, "usage: stasis doctor [-p PID] [--json] [--color=auto|always|never]\n"
-		   "Says what this machine allows or hinders, and what to do about it.\n"
-		   "  -p, --pid PID    also say whether this process can be attached to\n"
-		   "  --json           one JSON object in place of text\n"
-		   "  --color=WHEN     auto (the default), always, never\n"
-		   "Exit status: 0 if programs can be launched and attached to, 1 if not, 2 for wrong usage.\n");
-}
-
-/* NO_COLOR, CLICOLOR and CLICOLOR_FORCE as other programs take them. */
-static bool color_by_itself(void)
-{
-	const char *no = getenv("NO_COLOR"), *wish = getenv("CLICOLOR"), *force = getenv("CLICOLOR_FORCE");
-	const char *term = getenv("TERM");
-
-	if (no != NULL && no[0] != '\0')
-		return false;
-	if (force != NULL && force[0] != '\0' && strcmp(force, "0") != 0)
-		return true;
-	return isatty(STDOUT_FILENO) && (wish == NULL || strcmp(wish, "0") != 0) &&
-	       (term == NULL || strcmp(term, "dumb") != 0);
-}
-
-static bool parse_color(const char *when, bool *color)
-{
-	if (strcmp(when, "auto") == 0)
-		*color = color_by_itself();
-	else if (strcmp(when, "always") == 0 || strcmp(when, "never") == 0)
-		*color = when[0] == 'a';
-	else
-		return false;
-	return true;
+	fputs("Usage: stasis doctor [-p PID] [--json] [--color=auto|always|never]\n"
+	      "Says what this machine allows or hinders, and what to do about it.\n"
+	      "  -p, --pid PID    also say whether this process can be attached to\n"
+	      "  --json           one JSON object in place of text\n"
+	      "  --color=WHEN     auto (the default), always, never\n"
+	      "Exit status: 0 if programs can be launched and attached to, 1 if not, 2 for wrong usage.\n",
+	      stdout);
 }
 
 static bool parse_pid(const char *text, pid_t *pid)
@@ -199,13 +175,6 @@ static bool parse_pid(const char *text, pid_t *pid)
 	return true;
 }
 
-static int wrong(const char *object, const char *what)
-{
-	fprintf(stderr, "stasis: doctor: %s: %s\n", object, what);
-	usage(stderr);
-	return EXIT_USAGE;
-}
-
 /* -1: go on; else the exit status. */
 static int parse(int argc, char **argv, struct options *o)
 {
@@ -216,35 +185,37 @@ static int parse(int argc, char **argv, struct options *o)
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	int c;
+	int c, color = sts_color_wanted(NULL, stdout);
 
-	o->color = color_by_itself();
+	opterr = 0;
 	optind = 0; /* another getopt may have run before */
-	while ((c = getopt_long(argc, argv, "+p:h", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+:p:h", longs, NULL)) != -1) {
 		switch (c) {
 		case 'p':
 			if (!parse_pid(optarg, &o->pid))
-				return wrong(optarg, "no process id");
+				return sts_usage_error("doctor", "'%s' is no process id", optarg);
 			break;
 		case 'j':
 			o->json = true;
 			break;
 		case 'c':
-			if (!parse_color(optarg, &o->color))
-				return wrong(optarg, "neither auto, always nor never");
+			color = sts_color_wanted(optarg, stdout);
+			if (color < 0)
+				return sts_usage_error("doctor", "--color is auto, always or never, not '%s'", optarg);
 			break;
 		case 'h':
-			usage(stdout);
+			help();
 			return EXIT_WELL;
 		default:
-			usage(stderr);
-			return EXIT_USAGE;
+			return sts_usage_error("doctor", "%s: %s", argv[optind - 1],
+					       c == ':' ? "needs an argument" : "unknown option");
 		}
 	}
-	return optind < argc ? wrong(argv[optind], "unexpected argument") : -1;
+	if (optind < argc)
+		return sts_usage_error("doctor", "unexpected argument '%s'", argv[optind]);
+	o->color = color == 1;
+	return -1;
 }
-
-int sts_cmd_doctor(int argc, char **argv);
 
 int sts_cmd_doctor(int argc, char **argv)
 {
@@ -264,5 +235,9 @@ int sts_cmd_doctor(int argc, char **argv)
 		print_json(&report);
 	else
 		print_text(&report, o.color);
+	if (fflush(stdout) != 0) {
+		sts_complain("standard output", "%s", strerror(errno));
+		return STS_EXIT_FAILURE;
+	}
 	return is_well(&report) ? EXIT_WELL : EXIT_HINDERED;
 }

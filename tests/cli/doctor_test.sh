@@ -79,16 +79,20 @@ PY
 sts_tc options 30 "wrong usage is status 2 and a word on standard error"
 options_body()
 {
-	atf_check -s exit:2 -e match:usage "$STASIS" doctor --nonsense
-	atf_check -s exit:2 -e match:usage "$STASIS" doctor -p
-	atf_check -s exit:2 -e match:'12x: no process id' "$STASIS" doctor -p 12x
-	atf_check -s exit:2 -e match:'0: no process id' "$STASIS" doctor -p 0
-	atf_check -s exit:2 -e match:'no process id' "$STASIS" doctor -p -5
-	atf_check -s exit:2 -e match:'no process id' "$STASIS" doctor -p 99999999999999999999
-	atf_check -s exit:2 -e match:'no process id' "$STASIS" doctor -p ''
-	atf_check -s exit:2 -e match:'unexpected argument' "$STASIS" doctor 123
+	atf_check -s exit:2 -e match:'--nonsense: unknown option' -e match:'doctor --help' "$STASIS" doctor --nonsense
+	atf_check -s exit:2 -e match:'-p: needs an argument' "$STASIS" doctor -p
+	for pid in 12x 0 -5 99999999999999999999 '' ' ' 2147483648; do
+		atf_check -s exit:2 -e match:"'$pid' is no process id" "$STASIS" doctor -p "$pid"
+	done
+	atf_check -s exit:2 -e match:"unexpected argument '123'" "$STASIS" doctor 123
 	atf_check -s exit:2 -e match:'purple' "$STASIS" doctor --color=purple
-	atf_check -s exit:0 -o match:usage "$STASIS" doctor --help
+	atf_check -s exit:0 -o match:'^Usage: stasis doctor' "$STASIS" doctor --help
+}
+
+sts_tc full_disk 30 "output that cannot be written is a failure, not an answer"
+full_disk_body()
+{
+	atf_check -s exit:125 -e match:'standard output: No space' sh -c '"$1" doctor >/dev/full' sh "$STASIS"
 }
 
 sts_tc process 30 "-p tells of a process, with the exit status"
