@@ -24,7 +24,7 @@ STASIS_API STASIS_CHECK int stasis_breakpoint_insert(struct stasis_session *sess
 STASIS_API STASIS_CHECK int stasis_breakpoint_remove(struct stasis_session *session, pid_t pid, uint64_t addr);
 
 enum stasis_watch_kind {
-	STASIS_WATCH_EXECUTE,    /**< hardware breakpoint, length 1; reported as STASIS_EVENT_BREAKPOINT */
+	STASIS_WATCH_EXECUTE, /**< hardware breakpoint, length 1; reported as STASIS_EVENT_BREAKPOINT */
 	STASIS_WATCH_WRITE,
 	STASIS_WATCH_READ_WRITE, /**< x86 has no read-only watch */
 };

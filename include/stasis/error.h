@@ -88,7 +88,8 @@ enum stasis_error_code {
 /** One line of English for a code of this file or a negated errno value. Static storage, never NULL; any thread. */
 STASIS_API const char *stasis_strerror(int error);
 
-/** The identifier of a code ("STASIS_E_GONE", "ENOMEM"), for logs and machines. Static storage, never NULL; any thread. */
+/** The identifier of a code ("STASIS_E_GONE", "ENOMEM"), for logs and machines. Static storage, never NULL; any thread.
+ */
 STASIS_API const char *stasis_error_name(int error);
 
 /** The errno value closest to a code (STASIS_E_GONE is ESRCH, all STASIS_E_PERM* are EPERM...). Any thread. */
@@ -96,15 +97,15 @@ STASIS_API int stasis_error_errno(int error);
 
 /** What is known of the last call that failed on a session. */
 struct stasis_error_info {
-	int error;              /**< the value the call returned */
-	int sys_errno;          /**< the errno behind it, 0 if none */
-	pid_t pid;              /**< process concerned, 0 if none */
-	pid_t tid;              /**< LWP concerned, 0 if none */
-	pid_t other_pid;        /**< the other party: the tracer that holds it, say; 0 if none */
-	uint64_t address;       /**< address concerned, 0 if none */
-	char operation[32];     /**< what was tried: "seize", "write memory"... */
-	char cause[256];        /**< why it failed, one sentence without a full stop */
-	char remedy[256];       /**< what to do about it, "" if nothing is known */
+	int error;	    /**< the value the call returned */
+	int sys_errno;	    /**< the errno behind it, 0 if none */
+	pid_t pid;	    /**< process concerned, 0 if none */
+	pid_t tid;	    /**< LWP concerned, 0 if none */
+	pid_t other_pid;    /**< the other party: the tracer that holds it, say; 0 if none */
+	uint64_t address;   /**< address concerned, 0 if none */
+	char operation[32]; /**< what was tried: "seize", "write memory"... */
+	char cause[256];    /**< why it failed, one sentence without a full stop */
+	char remedy[256];   /**< what to do about it, "" if nothing is known */
 };
 
 /**

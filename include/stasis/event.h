@@ -52,7 +52,8 @@ enum stasis_event_kind {
 	STASIS_EVENT_WATCHPOINT,
 	/** A requested single step is done. data.trap */
 	STASIS_EVENT_STEP,
-	/** Job control stopped the tracee (data.signal.info.si_signo says by which signal); resuming keeps it stopped. */
+	/** Job control stopped the tracee (data.signal.info.si_signo says by which signal); resuming keeps it stopped.
+	 */
 	STASIS_EVENT_JOB_STOP,
 	/** Job control continued it. */
 	STASIS_EVENT_JOB_CONTINUE,
@@ -94,62 +95,65 @@ enum stasis_abi {
 /** data.exit.status and others hold a wait(2) status: use WIFEXITED and friends of <sys/wait.h>. */
 struct stasis_event_birth {
 	enum stasis_side side;
-	pid_t parent;            /**< pid of the parent, 0 if it died before it could tell */
-	pid_t parent_tid;        /**< LWP that made the child, 0 likewise */
-	pid_t child;             /**< pid of the child */
-	uint64_t clone_flags;    /**< flags as passed to clone or clone3, exit signal in the low byte; for fork and vfork what the kernel uses for them */
-	bool followed;           /**< the child is a tracee */
-	bool failed;             /**< posix_spawn: the child ended without exec; wait_status holds how. The child is gone. */
+	pid_t parent;	      /**< pid of the parent, 0 if it died before it could tell */
+	pid_t parent_tid;     /**< LWP that made the child, 0 likewise */
+	pid_t child;	      /**< pid of the child */
+	uint64_t clone_flags; /**< flags as passed to clone or clone3, exit signal in the low byte; for fork and vfork
+				 what the kernel uses for them */
+	bool followed;	      /**< the child is a tracee */
+	bool failed; /**< posix_spawn: the child ended without exec; wait_status holds how. The child is gone. */
 	int wait_status;
 };
 
 struct stasis_event_lwp {
-	pid_t tid;               /**< the LWP born or ending; it is the one that reports */
-	pid_t creator;           /**< lwp-create: the LWP that made it */
-	int exit_status;         /**< lwp-exit: wait(2) status of the LWP alone */
-	bool with_process;       /**< lwp-exit: it goes because the process exits or execs; a mere notice, nothing is stopped */
+	pid_t tid;	   /**< the LWP born or ending; it is the one that reports */
+	pid_t creator;	   /**< lwp-create: the LWP that made it */
+	int exit_status;   /**< lwp-exit: wait(2) status of the LWP alone */
+	bool with_process; /**< lwp-exit: it goes because the process exits or execs; a mere notice, nothing is stopped
+			    */
 };
 
 struct stasis_event_exec {
-	pid_t former_tid;        /**< the LWP that called exec; from now on its tid is the pid */
+	pid_t former_tid; /**< the LWP that called exec; from now on its tid is the pid */
 };
 
 struct stasis_event_syscall {
 	enum stasis_abi abi;
-	bool skipped;            /**< exit: stasis_syscall_skip() kept the kernel from running it */
+	bool skipped; /**< exit: stasis_syscall_skip() kept the kernel from running it */
 	uint64_t number;
-	uint64_t args[6];        /**< valid at entry and exit */
-	int64_t result;          /**< exit: as the kernel returned it, -errno included */
-	bool is_error;           /**< exit: result is -errno */
-	uint64_t pc;             /**< address after the system-call instruction */
+	uint64_t args[6]; /**< valid at entry and exit */
+	int64_t result;	  /**< exit: as the kernel returned it, -errno included */
+	bool is_error;	  /**< exit: result is -errno */
+	uint64_t pc;	  /**< address after the system-call instruction */
 	uint64_t sp;
 };
 
 struct stasis_event_signal {
 	siginfo_t info;
-	bool process_wide;       /**< sent to the process, not to this LWP: a guess from si_code */
+	bool process_wide; /**< sent to the process, not to this LWP: a guess from si_code */
 };
 
 struct stasis_event_trap {
-	uint64_t address;        /**< breakpoint: its address; watchpoint: address watched; step: the new PC */
+	uint64_t address; /**< breakpoint: its address; watchpoint: address watched; step: the new PC */
 	bool hardware;
-	int slot;                /**< debug register used, -1 if none */
-	bool write;              /**< watchpoint: watches writes only */
+	int slot;   /**< debug register used, -1 if none */
+	bool write; /**< watchpoint: watches writes only */
 };
 
 struct stasis_event_exit {
-	int status;              /**< wait(2) status */
+	int status; /**< wait(2) status */
 	bool core_dumped;
 };
 
 /** One report. A plain value: copy it as you like. */
 struct stasis_event {
 	enum stasis_event_kind kind;
-	pid_t pid;               /**< tracee that reports */
-	pid_t tid;               /**< LWP that reports */
-	bool all_stop;           /**< the whole tracee rests: stasis_resume(); else stasis_resume_lwp(tid) or, if !stopped, nothing */
-	bool stopped;            /**< something rests until resumed */
-	uint64_t sequence;       /**< arrival number, unique in the session */
+	pid_t pid;	   /**< tracee that reports */
+	pid_t tid;	   /**< LWP that reports */
+	bool all_stop;	   /**< the whole tracee rests: stasis_resume(); else stasis_resume_lwp(tid) or, if !stopped,
+			      nothing */
+	bool stopped;	   /**< something rests until resumed */
+	uint64_t sequence; /**< arrival number, unique in the session */
 	union {
 		struct stasis_event_birth birth;
 		struct stasis_event_lwp lwp;

@@ -25,7 +25,8 @@ STASIS_API STASIS_CHECK int stasis_memory_read(struct stasis_session *session, p
 /** The counterpart of stasis_memory_read(). Writing a private file mapping changes the tracee's copy only. */
 STASIS_API STASIS_CHECK int stasis_memory_write(struct stasis_session *session, pid_t pid, uint64_t addr,
 						const void *buf, size_t len, size_t *done_ret);
-/** Read a C string of at most @p cap - 1 bytes; always terminated. *len_ret: its length; -ENAMETOOLONG if it is longer. */
+/** Read a C string of at most @p cap - 1 bytes; always terminated. *len_ret: its length; -ENAMETOOLONG if it is longer.
+ */
 STASIS_API STASIS_CHECK int stasis_memory_read_string(struct stasis_session *session, pid_t pid, uint64_t addr,
 						      char *buf, size_t cap, size_t *len_ret);
 
@@ -35,7 +36,7 @@ struct stasis_map {
 	uint64_t inode;
 	uint32_t device_major, device_minor;
 	bool readable, writable, executable, shared;
-	const char *path;   /**< "" if anonymous; valid during the callback */
+	const char *path; /**< "" if anonymous; valid during the callback */
 };
 /** Return 0 to go on, anything else to stop; that value is then returned by stasis_maps_each(). */
 typedef int (*stasis_map_fn)(void *arg, const struct stasis_map *map);

@@ -18,22 +18,22 @@
 STASIS_BEGIN_DECLS
 
 enum stasis_spawn_flags {
-	STASIS_SPAWN_NEW_PGROUP = 1 << 0, /**< the child leads a new process group */
-	STASIS_SPAWN_NO_ASLR = 1 << 1,    /**< addresses are not randomised */
+	STASIS_SPAWN_NEW_PGROUP = 1 << 0,  /**< the child leads a new process group */
+	STASIS_SPAWN_NO_ASLR = 1 << 1,	   /**< addresses are not randomised */
 	STASIS_SPAWN_SEARCH_PATH = 1 << 2, /**< look for the program in PATH as execvp(3) does */
 };
 
 /** What to launch. Zero it, set size, path and argv. */
 struct stasis_spawn_opts {
 	size_t size;
-	unsigned flags;         /**< enum stasis_spawn_flags */
-	const char *path;       /**< program file */
-	char *const *argv;      /**< NULL-terminated, argv[0] included */
-	char *const *envp;      /**< NULL: the caller's environment */
-	const char *directory;  /**< working directory, NULL: the caller's */
-	int stdio[3];           /**< descriptors to become 0, 1, 2 if use_stdio */
+	unsigned flags;	       /**< enum stasis_spawn_flags */
+	const char *path;      /**< program file */
+	char *const *argv;     /**< NULL-terminated, argv[0] included */
+	char *const *envp;     /**< NULL: the caller's environment */
+	const char *directory; /**< working directory, NULL: the caller's */
+	int stdio[3];	       /**< descriptors to become 0, 1, 2 if use_stdio */
 	bool use_stdio;
-	bool use_uid;           /**< take uid and gid, drop all supplementary groups */
+	bool use_uid; /**< take uid and gid, drop all supplementary groups */
 	uid_t uid;
 	gid_t gid;
 };
@@ -79,8 +79,8 @@ STASIS_API STASIS_CHECK int stasis_interrupt(struct stasis_session *session, pid
 
 enum stasis_action {
 	STASIS_CONTINUE = 0,
-	STASIS_STEP,         /**< one instruction, then STASIS_EVENT_STEP */
-	STASIS_STAY,         /**< this LWP rests on */
+	STASIS_STEP, /**< one instruction, then STASIS_EVENT_STEP */
+	STASIS_STAY, /**< this LWP rests on */
 };
 
 /** Deliver the signal that was reported (or none if none was). */
@@ -88,11 +88,11 @@ enum stasis_action {
 
 /** What one LWP, or all others, shall do when the tracee is resumed. */
 struct stasis_resume_spec {
-	pid_t tid;               /**< 0: every LWP that has no entry of its own */
+	pid_t tid; /**< 0: every LWP that has no entry of its own */
 	enum stasis_action action;
-	int signal;              /**< STASIS_SIGNAL_KEEP, 0 for none, or a signal to deliver to this LWP */
+	int signal; /**< STASIS_SIGNAL_KEEP, 0 for none, or a signal to deliver to this LWP */
 	bool set_pc;
-	uint64_t pc;             /**< where to go on, if set_pc (needs a tid) */
+	uint64_t pc; /**< where to go on, if set_pc (needs a tid) */
 };
 
 /**
@@ -126,7 +126,7 @@ STASIS_API STASIS_CHECK int stasis_pass_signals_set(struct stasis_session *sessi
 
 enum stasis_state {
 	STASIS_STATE_RUNNING = 1,
-	STASIS_STATE_STOPPED,   /**< at rest, requests possible */
+	STASIS_STATE_STOPPED,	  /**< at rest, requests possible */
 	STASIS_STATE_UNREACHABLE, /**< at rest inside the kernel (vfork, uninterruptible sleep): no registers yet */
 	STASIS_STATE_EXITING,
 };
@@ -136,23 +136,23 @@ struct stasis_lwp_info {
 	pid_t tid;
 	enum stasis_state state;
 	bool suspended;
-	bool stepping;          /**< stasis_lwp_step_set() */
+	bool stepping; /**< stasis_lwp_step_set() */
 	char name[16];
-	uint64_t signal_mask;   /**< bit n-1 is signal n */
-	uint64_t pending;       /**< pending for this LWP alone */
+	uint64_t signal_mask; /**< bit n-1 is signal n */
+	uint64_t pending;     /**< pending for this LWP alone */
 	uint64_t shared_pending;
-	uint64_t tls_base;      /**< fs base on x86-64, gs descriptor base on i386; 0 if unreachable */
+	uint64_t tls_base; /**< fs base on x86-64, gs descriptor base on i386; 0 if unreachable */
 };
 
 struct stasis_process_info {
 	pid_t pid;
-	pid_t parent;            /**< real parent */
+	pid_t parent; /**< real parent */
 	enum stasis_state state;
 	enum stasis_event_kind birth; /**< ATTACHED, or the birth that made it */
-	bool launched;           /**< by stasis_spawn(), or descended from such */
+	bool launched;		      /**< by stasis_spawn(), or descended from such */
 	bool job_stopped;
-	enum stasis_abi abi;     /**< of its present image */
-	size_t lwp_count;        /**< known LWPs alive */
+	enum stasis_abi abi; /**< of its present image */
+	size_t lwp_count;    /**< known LWPs alive */
 };
 
 /** Pids of all tracees; writes at most @p cap, says in @p n_ret how many there are. */

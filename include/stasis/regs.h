@@ -26,9 +26,11 @@ struct stasis_regs_x86 {
 
 enum stasis_regset {
 	STASIS_REGSET_GENERAL = 1, /**< struct stasis_regs_x86 */
-	STASIS_REGSET_FP,          /**< 512-byte FXSAVE image (x87 and SSE) */
-	STASIS_REGSET_XSTATE,      /**< whole XSAVE area in standard format: AVX, AVX-512, PKRU, AMX...; size varies by CPU */
-	STASIS_REGSET_DEBUG,       /**< uint64_t[8], DR0 to DR7; 4 and 5 read as 0. Writes fail with STASIS_E_EXISTS where a breakpoint of ours uses the register */
+	STASIS_REGSET_FP,	   /**< 512-byte FXSAVE image (x87 and SSE) */
+	STASIS_REGSET_XSTATE, /**< whole XSAVE area in standard format: AVX, AVX-512, PKRU, AMX...; size varies by CPU
+			       */
+	STASIS_REGSET_DEBUG,  /**< uint64_t[8], DR0 to DR7; 4 and 5 read as 0. Writes fail with STASIS_E_EXISTS where a
+				 breakpoint of ours uses the register */
 };
 
 /**

@@ -58,10 +58,10 @@ enum stasis_session_flags {
 
 /** Options of a session. Zero it, set size, then what matters. */
 struct stasis_session_opts {
-	size_t size;             /**< sizeof(struct stasis_session_opts) */
-	unsigned flags;          /**< enum stasis_session_flags */
+	size_t size;	/**< sizeof(struct stasis_session_opts) */
+	unsigned flags; /**< enum stasis_session_flags */
 	enum stasis_death_policy death;
-	stasis_log_fn log;       /**< NULL: no log */
+	stasis_log_fn log; /**< NULL: no log */
 	void *log_arg;
 	enum stasis_log_level log_level;
 };

@@ -31,10 +31,10 @@ struct truss {
 	struct stasis_session *session;
 	struct tracked *lwps;
 	pid_t command_pid;
-	int command_status;          /* wait(2) status */
+	int command_status; /* wait(2) status */
 	bool command_done;
-	bool launch_shown;           /* its execve */
-	char *buffer;                /* RECORD_MAX bytes */
+	bool launch_shown; /* its execve */
+	char *buffer;	   /* RECORD_MAX bytes */
 };
 
 /* --- LWPs ----------------------------------------------------------------------------- */
@@ -215,7 +215,8 @@ static void on_birth(struct truss *t, const struct stasis_event *e)
 	if (e->kind == STASIS_EVENT_VFORK_DONE)
 		line(t, e->tid, COLOR_EVENT, "~~~ vfork-done: child %d ~~~", b->child);
 	else
-		line(t, e->tid, COLOR_EVENT, "~~~ %s: child %d%s ~~~", name, b->child, b->followed ? "" : ", not followed");
+		line(t, e->tid, COLOR_EVENT, "~~~ %s: child %d%s ~~~", name, b->child,
+		     b->followed ? "" : ", not followed");
 }
 
 static void print_end(struct truss *t, pid_t tid, int status)
@@ -505,7 +506,7 @@ static void free_lwps(struct truss *t)
 	struct tracked *lwp, *next;
 
 	HASH_ITER(hh, t->lwps, lwp, next)
-		forget(t, lwp);
+	forget(t, lwp);
 }
 
 int sts_cmd_truss(int argc, char **argv)

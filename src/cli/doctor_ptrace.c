@@ -153,16 +153,18 @@ static void try_births(struct doctor_trial *t)
 {
 	unsigned long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
 				PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT;
-	pid_t pid = sts_doctor_stopped_child(t, fork_forever, options);
+	pid_t pid = sts_doctor_child(fork_forever);
 	unsigned long child = 0;
 	int status;
 
+	if (pid < 0 || ptrace(PTRACE_SEIZE, pid, 0, options) < 0) {
+		sts_doctor_answer(t, DOCTOR_NO, "see the line 'seize'", "cannot be tried: %s", strerror(errno));
+		return;
+	}
 	/* Signals of children forked before may come first. */
-	do {
-		if (pid < 0 || ptrace(PTRACE_CONT, pid, 0, 0) < 0)
-			return;
-		status = sts_doctor_wait(t, pid);
-	} while (event_is(status, PTRACE_EVENT_STOP) || event_is(status, 0));
+	while (event_is(status = sts_doctor_wait(t, pid), 0))
+		if (ptrace(PTRACE_CONT, pid, 0, 0) < 0)
+			return failed(t, "PTRACE_CONT", "");
 	if (status < 0)
 		return;
 	if (!event_is(status, PTRACE_EVENT_FORK) || ptrace(PTRACE_GETEVENTMSG, pid, 0, &child) < 0) {

@@ -4,6 +4,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -62,14 +63,17 @@ void sts_doctor_try_wide_registers(struct doctor_trial *t)
 /* --- debug registers -------------------------------------------------------------------------- */
 
 static volatile int watched __attribute__((aligned(8)));
+static volatile long go;
 
-static void write_forever(void)
+static void write_when_told(void)
 {
 	/* A limit in CPU time: waiting for a CPU is no sign of anything. */
 	const struct itimerval limit = {.it_value = {.tv_usec = 100000}};
 
-	setitimer(ITIMER_VIRTUAL, &limit, NULL);
 	sts_doctor_ready();
+	while (!go)
+		sched_yield();
+	setitimer(ITIMER_VIRTUAL, &limit, NULL);
 	for (;;)
 		watched++;
 }
@@ -86,7 +90,8 @@ static void watch_and_run(struct doctor_trial *t, pid_t pid)
 	int status;
 
 	if (ptrace(PTRACE_POKEUSER, pid, debug_register(0), &watched) < 0 ||
-	    ptrace(PTRACE_POKEUSER, pid, debug_register(7), enable_write_4) < 0 || ptrace(PTRACE_CONT, pid, 0, 0) < 0) {
+	    ptrace(PTRACE_POKEUSER, pid, debug_register(7), enable_write_4) < 0 ||
+	    ptrace(PTRACE_POKEDATA, pid, &go, 1) < 0 || ptrace(PTRACE_CONT, pid, 0, 0) < 0) {
 		sts_doctor_answer(t, DOCTOR_NO, "", "debug registers cannot be set: %s", strerror(errno));
 		return;
 	}
@@ -106,7 +111,7 @@ static void watch_and_run(struct doctor_trial *t, pid_t pid)
 
 void sts_doctor_try_debug_registers(struct doctor_trial *t)
 {
-	pid_t pid = sts_doctor_stopped_child(t, write_forever, 0);
+	pid_t pid = sts_doctor_stopped_child(t, write_when_told, 0);
 
 	if (pid >= 0)
 		watch_and_run(t, pid);

@@ -14,19 +14,19 @@
 enum truss_clock { TRUSS_CLOCK_NONE, TRUSS_CLOCK_SECONDS, TRUSS_CLOCK_MICROS, TRUSS_CLOCK_UNIX };
 
 struct truss_options {
-	char **command;              /* NULL: attach */
+	char **command; /* NULL: attach */
 	pid_t *pids;
 	size_t n_pids;
 	bool no_follow;
 	bool quiet;
-	bool durations;              /* -T */
+	bool durations; /* -T */
 	enum truss_clock clock;
 	size_t string_limit;
 	const char *output;
 	const char *color;
 	struct sts_call_filter calls;
-	uint64_t signals;            /* bit n-1: show signal n */
-	bool events;                 /* births, execs, LWPs */
+	uint64_t signals; /* bit n-1: show signal n */
+	bool events;	  /* births, execs, LWPs */
 };
 
 /* Exit status to leave with, or -1 to go on. */
@@ -35,13 +35,13 @@ void truss_options_free(struct truss_options *o);
 
 struct truss_output {
 	FILE *file;
-	bool to_file;                /* -o: whole records, every one with its pid */
-	bool pipe;                   /* opened by popen(3) */
+	bool to_file; /* -o: whole records, every one with its pid */
+	bool pipe;    /* opened by popen(3) */
 	bool color;
 	bool failed;
-	int error;                   /* errno of the first failed write */
-	bool many;                   /* more than one LWP: name it */
-	pid_t open_tid;              /* whose record stands unfinished at the end of the output, 0 none */
+	int error;	/* errno of the first failed write */
+	bool many;	/* more than one LWP: name it */
+	pid_t open_tid; /* whose record stands unfinished at the end of the output, 0 none */
 	size_t column;
 	const struct truss_options *options;
 };
@@ -54,15 +54,16 @@ void truss_line(struct truss_output *out, pid_t tid, const char *color, const ch
 
 /* One call of an LWP, from entry to exit. */
 struct truss_call {
-	bool active;                 /* between the two */
-	bool shown;                  /* its first half stands on the output */
+	bool active; /* between the two */
+	bool shown;  /* its first half stands on the output */
 	struct stasis_event_syscall data;
-	int next;                    /* first argument not shown at entry */
+	int next; /* first argument not shown at entry */
 	struct timespec start;
-	char *text;                  /* its first half */
+	char *text; /* its first half */
 };
 void truss_call_enter(struct truss_output *out, pid_t tid, struct truss_call *call, const char *text);
 /* rest: what follows the first half, result included. */
-void truss_call_leave(struct truss_output *out, pid_t tid, struct truss_call *call, const char *rest, const char *result);
+void truss_call_leave(struct truss_output *out, pid_t tid, struct truss_call *call, const char *rest,
+		      const char *result);
 
 #endif

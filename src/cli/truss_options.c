@@ -9,43 +9,36 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char usage[] =
-	"Usage: stasis truss [OPTION...] [--] COMMAND [ARG...]\n"
-	"       stasis truss [OPTION...] -p PID [-p PID...]\n"
-	"\n"
-	"Show every system call, signal, birth, exec and exit of programs.\n"
-	"\n"
-	"  -f, --follow-forks       follow births (the default)\n"
-	"      --no-follow          let children go\n"
-	"  -p, --attach=PID         attach; several times, or a list of pids\n"
-	"  -o, --output=FILE        write there, whole records only; '|CMD' pipes to a command\n"
-	"  -e, --trace=SET          calls: names, %file %desc %process %network %signal %memory,\n"
-	"                           all, none; a leading ! negates ('-e trace=SET' too)\n"
-	"  -e signal=SET            signals: names, all, none\n"
-	"  -e event=all|none        births, execs, LWPs and job control\n"
-	"  -s, --string-limit=N     show N bytes of strings (32)\n"
-	"  -t, -tt, -ttt            time of day, with microseconds, in seconds since 1970\n"
-	"  -T, --syscall-times      show how long each call took\n"
-	"  -E, --env=VAR[=VALUE]    set or remove a variable for the command\n"
-	"  -q, --quiet              no exit lines\n"
-	"      --color=WHEN         auto, always, never\n"
-	"  -h, --help               this text\n";
+static const char usage[] = "Usage: stasis truss [OPTION...] [--] COMMAND [ARG...]\n"
+			    "       stasis truss [OPTION...] -p PID [-p PID...]\n"
+			    "\n"
+			    "Show every system call, signal, birth, exec and exit of programs.\n"
+			    "\n"
+			    "  -f, --follow-forks       follow births (the default)\n"
+			    "      --no-follow          let children go\n"
+			    "  -p, --attach=PID         attach; several times, or a list of pids\n"
+			    "  -o, --output=FILE        write there, whole records only; '|CMD' pipes to a command\n"
+			    "  -e, --trace=SET          calls: names, %file %desc %process %network %signal %memory,\n"
+			    "                           all, none; a leading ! negates ('-e trace=SET' too)\n"
+			    "  -e signal=SET            signals: names, all, none\n"
+			    "  -e event=all|none        births, execs, LWPs and job control\n"
+			    "  -s, --string-limit=N     show N bytes of strings (32)\n"
+			    "  -t, -tt, -ttt            time of day, with microseconds, in seconds since 1970\n"
+			    "  -T, --syscall-times      show how long each call took\n"
+			    "  -E, --env=VAR[=VALUE]    set or remove a variable for the command\n"
+			    "  -q, --quiet              no exit lines\n"
+			    "      --color=WHEN         auto, always, never\n"
+			    "  -h, --help               this text\n";
 
 enum { OPT_NO_FOLLOW = 256, OPT_COLOR };
 
 static const struct option long_options[] = {
-	{"follow-forks", no_argument, NULL, 'f'},
-	{"no-follow", no_argument, NULL, OPT_NO_FOLLOW},
-	{"attach", required_argument, NULL, 'p'},
-	{"output", required_argument, NULL, 'o'},
-	{"trace", required_argument, NULL, 'e'},
-	{"string-limit", required_argument, NULL, 's'},
-	{"syscall-times", no_argument, NULL, 'T'},
-	{"env", required_argument, NULL, 'E'},
-	{"quiet", no_argument, NULL, 'q'},
-	{"color", required_argument, NULL, OPT_COLOR},
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
+	{"follow-forks", no_argument, NULL, 'f'},  {"no-follow", no_argument, NULL, OPT_NO_FOLLOW},
+	{"attach", required_argument, NULL, 'p'},  {"output", required_argument, NULL, 'o'},
+	{"trace", required_argument, NULL, 'e'},   {"string-limit", required_argument, NULL, 's'},
+	{"syscall-times", no_argument, NULL, 'T'}, {"env", required_argument, NULL, 'E'},
+	{"quiet", no_argument, NULL, 'q'},	   {"color", required_argument, NULL, OPT_COLOR},
+	{"help", no_argument, NULL, 'h'},	   {NULL, 0, NULL, 0},
 };
 
 #define GO_ON (-1)
@@ -182,9 +175,9 @@ static int one_option(struct truss_options *o, int option, char *arg)
 		return GO_ON;
 	case OPT_COLOR:
 		o->color = arg;
-		return sts_color_wanted(arg, stderr) < 0 ?
-			       sts_usage_error("truss", "--color is auto, always or never, not '%s'", arg) :
-			       GO_ON;
+		return sts_color_wanted(arg, stderr) < 0
+			       ? sts_usage_error("truss", "--color is auto, always or never, not '%s'", arg)
+			       : GO_ON;
 	case 'h':
 		fputs(usage, stdout);
 		return 0;

@@ -113,7 +113,8 @@ static void put_duration(struct truss_output *out, const struct truss_call *call
 	put(out, " <%.6f>", seconds);
 }
 
-void truss_call_leave(struct truss_output *out, pid_t tid, struct truss_call *call, const char *rest, const char *result)
+void truss_call_leave(struct truss_output *out, pid_t tid, struct truss_call *call, const char *rest,
+		      const char *result)
 {
 	if (!call->shown) {
 		begin_line(out, tid);

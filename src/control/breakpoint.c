@@ -17,8 +17,8 @@ struct sts_breakpoint *sts_breakpoint_find(struct sts_space *space, uint64_t add
 	if (space->n_breakpoints == 0)
 		return NULL;
 	LIST_FOREACH(b, bucket(space, addr), link)
-		if (b->addr == addr)
-			return b;
+	if (b->addr == addr)
+		return b;
 	return NULL;
 }
 
@@ -71,7 +71,8 @@ int sts_breakpoints_copy(struct sts_space *to, const struct sts_space *from)
 	const struct sts_breakpoint *b;
 
 	for (int i = 0; from->n_breakpoints && i < STS_BREAKPOINT_BUCKETS; i++) {
-		LIST_FOREACH(b, &from->breakpoints[i], link) {
+		LIST_FOREACH(b, &from->breakpoints[i], link)
+		{
 			struct sts_breakpoint *copy = add(to, b->addr);
 
 			if (!copy) {
@@ -91,8 +92,8 @@ void sts_breakpoints_unplant_in(struct sts_space *space, pid_t pid)
 
 	for (int i = 0; space->n_breakpoints && i < STS_BREAKPOINT_BUCKETS; i++)
 		LIST_FOREACH(b, &space->breakpoints[i], link)
-			if (b->planted)
-				write_all(pid, b->addr, b->original, sts_arch_break_size);
+	if (b->planted)
+		write_all(pid, b->addr, b->original, sts_arch_break_size);
 }
 
 void sts_breakpoints_wipe(struct sts_space *space, pid_t pid)
@@ -131,8 +132,8 @@ static void overlay_all(struct sts_space *space, uint64_t addr, uint8_t *buf, si
 
 	for (int i = 0; space->n_breakpoints && i < STS_BREAKPOINT_BUCKETS; i++)
 		LIST_FOREACH(b, &space->breakpoints[i], link)
-			if (b->planted)
-				overlay(b, addr, buf, len, reading);
+	if (b->planted)
+		overlay(b, addr, buf, len, reading);
 }
 
 ssize_t sts_space_read(struct sts_process *p, uint64_t addr, void *buf, size_t len)
@@ -150,8 +151,8 @@ static bool touches_any(struct sts_space *space, uint64_t addr, size_t len)
 
 	for (int i = 0; space->n_breakpoints && i < STS_BREAKPOINT_BUCKETS; i++)
 		LIST_FOREACH(b, &space->breakpoints[i], link)
-			if (b->planted && b->addr + sts_arch_break_size > addr && b->addr < addr + len)
-				return true;
+	if (b->planted && b->addr + sts_arch_break_size > addr && b->addr < addr + len)
+		return true;
 	return false;
 }
 
@@ -208,8 +209,10 @@ static void drop_hits(struct sts_space *space, uint64_t addr)
 	struct sts_process *p;
 	struct sts_lwp *lwp;
 
-	TAILQ_FOREACH(p, &space->processes, in_space) {
-		TAILQ_FOREACH(lwp, &p->lwps, in_process) {
+	TAILQ_FOREACH(p, &space->processes, in_space)
+	{
+		TAILQ_FOREACH(lwp, &p->lwps, in_process)
+		{
 			const struct stasis_event *e = &lwp->node.event;
 
 			if (lwp->node.where == STS_NODE_IDLE || e->kind != STASIS_EVENT_BREAKPOINT ||

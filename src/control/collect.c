@@ -207,14 +207,16 @@ static bool sweep_dead(struct stasis_session *s, bool all)
 	struct sts_report report;
 	struct sts_lwp *lwp;
 
-	LIST_FOREACH(lwp, &s->exiting, in_exiting) {
+	LIST_FOREACH(lwp, &s->exiting, in_exiting)
+	{
 		if (!lwp->zombie_held && sts_os_wait_dead(lwp->tid, &report) > 0) {
 			handle(s, lwp, &report);
 			return true;
 		}
 	}
 	for (int i = 0; all && i < STS_BUCKETS; i++) {
-		LIST_FOREACH(lwp, &s->lwps[i], by_tid) {
+		LIST_FOREACH(lwp, &s->lwps[i], by_tid)
+		{
 			if (!lwp->zombie_held && sts_os_wait_dead(lwp->tid, &report) > 0) {
 				handle(s, lwp, &report);
 				return true;

@@ -42,8 +42,8 @@ static bool must_shadow(const struct sts_process *p)
 	if (!p->memory_shared)
 		return false;
 	TAILQ_FOREACH(other, &p->space->processes, in_space)
-		if (other != p && !other->releasing)
-			return true;
+	if (other != p && !other->releasing)
+		return true;
 	return false;
 }
 
@@ -52,7 +52,8 @@ static void drop_events(struct sts_process *p)
 	struct sts_lwp *lwp;
 
 	sts_events_drop(p);
-	TAILQ_FOREACH(lwp, &p->lwps, in_process) {
+	TAILQ_FOREACH(lwp, &p->lwps, in_process)
+	{
 		lwp->suspended = lwp->stay = lwp->sticky_step = false;
 		lwp->action = STASIS_CONTINUE;
 	}
@@ -103,7 +104,8 @@ static void choose_signal(struct sts_process *p, int signal)
 
 	if (signal == STASIS_SIGNAL_KEEP)
 		return;
-	TAILQ_FOREACH(lwp, &p->lwps, in_process) {
+	TAILQ_FOREACH(lwp, &p->lwps, in_process)
+	{
 		if (lwp->reported && lwp->event_out) {
 			lwp->signal = signal;
 			return;

@@ -21,27 +21,27 @@
 
 struct request {
 	TAILQ_ENTRY(request) link;
-	sts_request_fn fn;           /* NULL: a wait for events */
+	sts_request_fn fn; /* NULL: a wait for events */
 	void *arg;
 	int result;
-	_Atomic int done;            /* futex */
-	pid_t pid;                   /* wait: of whom */
-	int64_t deadline;            /* wait: INT64_MAX for never */
+	_Atomic int done; /* futex */
+	pid_t pid;	  /* wait: of whom */
+	int64_t deadline; /* wait: INT64_MAX for never */
 	struct stasis_event *event;
 };
 TAILQ_HEAD(request_queue, request);
 
 struct sts_gate {
-	int *alive;                  /* a page that a forked child sees as zero */
-	pthread_t owner;             /* direct */
-	bool unblock;                /* direct: SIGCHLD was not blocked before */
+	int *alive;	 /* a page that a forked child sees as zero */
+	pthread_t owner; /* direct */
+	bool unblock;	 /* direct: SIGCHLD was not blocked before */
 	_Atomic int wake;
 	_Atomic pid_t doorbell;
-	int ready_fd;                /* eventfd: there is something to wait for */
-	int epoll_fd, signal_fd;     /* direct, once asked for: ready_fd or SIGCHLD */
-	bool more;                   /* direct: reports may be left uncollected */
+	int ready_fd;		 /* eventfd: there is something to wait for */
+	int epoll_fd, signal_fd; /* direct, once asked for: ready_fd or SIGCHLD */
+	bool more;		 /* direct: reports may be left uncollected */
 
-	struct sts_task *task;       /* isolated, and all below */
+	struct sts_task *task; /* isolated, and all below */
 	int request_fd;
 	pthread_mutex_t lock;
 	struct request_queue requests; /* under lock */
@@ -207,8 +207,8 @@ static int poll_timeout(struct stasis_session *s)
 	const struct request *request;
 
 	TAILQ_FOREACH(request, &s->gate->waiters, link)
-		if (request->deadline < limit)
-			limit = request->deadline;
+	if (request->deadline < limit)
+		limit = request->deadline;
 	if (sts_collect_impatient(s) && limit > now + IMPATIENT_MS)
 		limit = now + IMPATIENT_MS;
 	if (limit == INT64_MAX)
@@ -218,7 +218,8 @@ static int poll_timeout(struct stasis_session *s)
 
 static void helper_sleep(struct stasis_session *s)
 {
-	struct pollfd fds[2] = {{.fd = s->gate->child_fd, .events = POLLIN}, {.fd = s->gate->request_fd, .events = POLLIN}};
+	struct pollfd fds[2] = {{.fd = s->gate->child_fd, .events = POLLIN},
+				{.fd = s->gate->request_fd, .events = POLLIN}};
 
 	poll(fds, 2, poll_timeout(s));
 	if (fds[0].revents)
@@ -268,7 +269,8 @@ static int do_cancel(struct stasis_session *s, void *arg)
 {
 	struct request *request = arg, *other;
 
-	TAILQ_FOREACH(other, &s->gate->waiters, link) {
+	TAILQ_FOREACH(other, &s->gate->waiters, link)
+	{
 		if (other != request)
 			continue;
 		TAILQ_REMOVE(&s->gate->waiters, request, link);
@@ -331,7 +333,9 @@ int stasis_wait(struct stasis_session *session, pid_t pid, int timeout_ms, struc
 	struct stasis_event event;
 	struct request request = {
 		.pid = pid,
-		.deadline = timeout_ms < 0 ? INT64_MAX : timeout_ms == 0 ? 0 : sts_clock_ms() + timeout_ms,
+		.deadline = timeout_ms < 0    ? INT64_MAX
+			    : timeout_ms == 0 ? 0
+					      : sts_clock_ms() + timeout_ms,
 		.event = &event,
 	};
 

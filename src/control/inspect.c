@@ -31,8 +31,8 @@ static int do_process_list(struct stasis_session *s, void *arg)
 	struct sts_process *p;
 
 	TAILQ_FOREACH(p, &s->all, in_session)
-		if (!p->shadow)
-			list_add(arg, p->pid);
+	if (!p->shadow)
+		list_add(arg, p->pid);
 	return 0;
 }
 
@@ -46,8 +46,8 @@ static int do_lwp_list(struct stasis_session *s, void *arg)
 	if (r < 0)
 		return r;
 	TAILQ_FOREACH(lwp, &p->lwps, in_process)
-		if (lwp->state != STS_LWP_GONE && lwp->state != STS_LWP_EXITING)
-			list_add(a, lwp->tid);
+	if (lwp->state != STS_LWP_GONE && lwp->state != STS_LWP_EXITING)
+		list_add(a, lwp->tid);
 	return 0;
 }
 
@@ -117,8 +117,8 @@ static enum stasis_state lwp_state(const struct sts_lwp *lwp)
 {
 	switch (lwp->state) {
 	case STS_LWP_RESTING:
-		return lwp->process->reported || (lwp->event_out && lwp->reported) ? STASIS_STATE_STOPPED :
-										     STASIS_STATE_RUNNING;
+		return lwp->process->reported || (lwp->event_out && lwp->reported) ? STASIS_STATE_STOPPED
+										   : STASIS_STATE_RUNNING;
 	case STS_LWP_VFORKING:
 	case STS_LWP_UNREACHABLE:
 		return STASIS_STATE_UNREACHABLE;
@@ -303,7 +303,8 @@ static int do_memory(struct stasis_session *s, void *arg)
 	return 0;
 }
 
-int stasis_memory_read(struct stasis_session *session, pid_t pid, uint64_t addr, void *buf, size_t len, size_t *done_ret)
+int stasis_memory_read(struct stasis_session *session, pid_t pid, uint64_t addr, void *buf, size_t len,
+		       size_t *done_ret)
 {
 	return sts_gate_call(session, do_memory, &(struct memory_args){pid, addr, buf, len, done_ret, false});
 }
@@ -346,7 +347,6 @@ int stasis_memory_read_string(struct stasis_session *session, pid_t pid, uint64_
 	buf[cap - 1] = '\0';
 	return -ENAMETOOLONG;
 }
-
 
 static int check_visible(struct stasis_session *s, void *arg)
 {
@@ -431,8 +431,8 @@ static int lwp_at_event(struct stasis_session *s, pid_t tid, enum stasis_event_k
 	const struct sts_lwp *lwp = *ret;
 	if (!lwp->event_out || !lwp->reported || lwp->node.event.kind != kind)
 		return sts_fail(s, STASIS_E_BAD_STATE, "change system call", lwp->process->pid, tid, 0,
-				kind == STASIS_EVENT_SYSCALL_ENTER ? "the LWP is not at a system call's entry" :
-								     "the LWP is not at a system call's exit",
+				kind == STASIS_EVENT_SYSCALL_ENTER ? "the LWP is not at a system call's entry"
+								   : "the LWP is not at a system call's exit",
 				"");
 	return 0;
 }

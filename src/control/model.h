@@ -26,22 +26,22 @@ struct sts_node {
 	TAILQ_ENTRY(sts_node) link;
 	struct stasis_event event;
 	struct sts_process *process;
-	struct sts_lwp *lwp;            /* who rests for it; NULL for events of the process */
-	struct sts_process *child;      /* birth: its events come after this one */
-	bool awaits;                    /* birth: not before the child is at rest */
+	struct sts_lwp *lwp;	   /* who rests for it; NULL for events of the process */
+	struct sts_process *child; /* birth: its events come after this one */
+	bool awaits;		   /* birth: not before the child is at rest */
 	enum { STS_NODE_IDLE, STS_NODE_KEPT, STS_NODE_READY } where;
 };
 TAILQ_HEAD(sts_node_queue, sts_node);
 
 enum sts_lwp_state {
-	STS_LWP_STARTING,    /* born, first stop not seen: no user code runs yet */
+	STS_LWP_STARTING, /* born, first stop not seen: no user code runs yet */
 	STS_LWP_RUNNING,
 	STS_LWP_RESTING,     /* in a ptrace stop we know of */
 	STS_LWP_VFORKING,    /* kernel holds it until its child execs or ends */
 	STS_LWP_UNREACHABLE, /* asleep in the kernel, will stop before user code */
 	STS_LWP_VANISHING,   /* said ESRCH: killed; its end will be reported */
 	STS_LWP_EXITING,     /* past its exit stop */
-	STS_LWP_GONE,        /* reaped; the object waits for its nodes to be reported */
+	STS_LWP_GONE,	     /* reaped; the object waits for its nodes to be reported */
 };
 
 struct sts_lwp {
@@ -52,60 +52,60 @@ struct sts_lwp {
 	LIST_ENTRY(sts_lwp) in_exiting;
 	pid_t tid;
 	struct stasis_session *session;
-	struct sts_process *process;        /* NULL while unclaimed */
+	struct sts_process *process; /* NULL while unclaimed */
 	enum sts_lwp_state state;
-	struct sts_report stop;             /* while RESTING: why */
-	TAILQ_ENTRY(sts_lwp) in_arrived;    /* its report was taken, not handled yet */
-	struct sts_report arrived;          /* tid 0: none */
+	struct sts_report stop;		 /* while RESTING: why */
+	TAILQ_ENTRY(sts_lwp) in_arrived; /* its report was taken, not handled yet */
+	struct sts_report arrived;	 /* tid 0: none */
 	bool expected, unconsumed, exiting_listed, zombie_held;
-	int64_t expected_since;             /* ms */
+	int64_t expected_since; /* ms */
 
-	struct sts_node node;               /* the event it rests for */
-	struct sts_node exit_node;          /* lwp-exit as a mere notice */
-	bool event_out;                     /* it rests for the user: event kept, ready, or reported and not resumed */
+	struct sts_node node;	   /* the event it rests for */
+	struct sts_node exit_node; /* lwp-exit as a mere notice */
+	bool event_out;		   /* it rests for the user: event kept, ready, or reported and not resumed */
 	bool reported;
-	bool drop_process;                  /* FOLLOW_CHILD: resuming this event lets the process go */
+	bool drop_process; /* FOLLOW_CHILD: resuming this event lets the process go */
 
-	enum stasis_action action;          /* what the user wants at the next run */
-	bool stay;                          /* user: rest on at this resume */
+	enum stasis_action action; /* what the user wants at the next run */
+	bool stay;		   /* user: rest on at this resume */
 	bool suspended, sticky_step;
-	int signal;                         /* to deliver at the next run, 0 none */
-	enum sts_run run;                   /* how it was set going last */
-	bool stepping;                      /* a STEP event is due */
-	bool interrupted;                   /* interrupt sent, not seen */
-	int pass_once;                      /* signal that we queued for the user: no report */
+	int signal;	  /* to deliver at the next run, 0 none */
+	enum sts_run run; /* how it was set going last */
+	bool stepping;	  /* a STEP event is due */
+	bool interrupted; /* interrupt sent, not seen */
+	int pass_once;	  /* signal that we queued for the user: no report */
 
-	bool at_breakpoint;                 /* hit at this PC was accounted for: pass over it */
-	bool stepping_over;                 /* single step of ours with the breakpoint out */
-	uint64_t over_addr;                 /* of that breakpoint */
-	uint64_t over_mask;                 /* signal mask to put back after it */
-	int deferred_signal;                /* to deliver after it */
-	bool trapped;                       /* the stop is a SIGTRAP of ours: no signal of the program's */
+	bool at_breakpoint;  /* hit at this PC was accounted for: pass over it */
+	bool stepping_over;  /* single step of ours with the breakpoint out */
+	uint64_t over_addr;  /* of that breakpoint */
+	uint64_t over_mask;  /* signal mask to put back after it */
+	int deferred_signal; /* to deliver after it */
+	bool trapped;	     /* the stop is a SIGTRAP of ours: no signal of the program's */
 
 	bool regs_valid, regs_dirty;
 	struct stasis_regs_x86 regs;
-	bool watch_dirty;                   /* debug registers differ from the table */
-	uint64_t watch_control;             /* DR7 as set in the LWP */
+	bool watch_dirty;	/* debug registers differ from the table */
+	uint64_t watch_control; /* DR7 as set in the LWP */
 
-	bool trap_blocked;                  /* SIGTRAP was blocked when it was set going */
+	bool trap_blocked; /* SIGTRAP was blocked when it was set going */
 
-	bool exit_kill;                     /* kernel's EXITKILL option as set */
-	bool in_syscall;                    /* between entry and exit stop */
-	struct stasis_event_syscall call;   /* entry's data, for the exit event */
+	bool exit_kill;			  /* kernel's EXITKILL option as set */
+	bool in_syscall;		  /* between entry and exit stop */
+	struct stasis_event_syscall call; /* entry's data, for the exit event */
 	bool skip;
 	int64_t skip_result;
 
-	pid_t vfork_pid;                    /* child of the last vfork-like birth */
+	pid_t vfork_pid; /* child of the last vfork-like birth */
 	uint64_t vfork_flags;
-	bool vfork_folded;                  /* it was a folded posix_spawn: its end is no event */
-	pid_t first_parent;                 /* of an unclaimed child, when first met */
-	struct sts_process *spawn;          /* folded posix_spawn under way */
-	bool spawn_waits;                   /* at its vfork-done, for the child's exec to be seen */
+	bool vfork_folded;	   /* it was a folded posix_spawn: its end is no event */
+	pid_t first_parent;	   /* of an unclaimed child, when first met */
+	struct sts_process *spawn; /* folded posix_spawn under way */
+	bool spawn_waits;	   /* at its vfork-done, for the child's exec to be seen */
 
 	pid_t creator;
-	uint64_t born;                      /* sequence number */
-	bool exit_counted;                  /* no longer among the process's live LWPs */
-	bool alone;                         /* EXIT stop of an LWP that leaves by itself */
+	uint64_t born;	   /* sequence number */
+	bool exit_counted; /* no longer among the process's live LWPs */
+	bool alone;	   /* EXIT stop of an LWP that leaves by itself */
 };
 TAILQ_HEAD(sts_lwp_list, sts_lwp);
 LIST_HEAD(sts_lwp_chain, sts_lwp);
@@ -124,26 +124,26 @@ struct sts_space {
 	unsigned refs;
 	struct sts_breakpoint_list breakpoints[STS_BREAKPOINT_BUCKETS];
 	size_t n_breakpoints;
-	struct sts_lwp *stepper;     /* only this LWP may run: it steps over a breakpoint */
-	bool stepper_set;            /* breakpoint is out, stepper set going */
-	bool resettle;               /* the stepper is done: others may go on */
+	struct sts_lwp *stepper; /* only this LWP may run: it steps over a breakpoint */
+	bool stepper_set;	 /* breakpoint is out, stepper set going */
+	bool resettle;		 /* the stepper is done: others may go on */
 	TAILQ_HEAD(, sts_process) processes;
 };
 
 struct sts_watch {
 	bool used;
-	pid_t tid;                   /* 0: all LWPs */
+	pid_t tid; /* 0: all LWPs */
 	enum stasis_watch_kind kind;
 	uint64_t addr;
 	size_t len;
 	unsigned flags;
-	uint64_t born;               /* sequence number: LWPs with a higher one came later */
+	uint64_t born; /* sequence number: LWPs with a higher one came later */
 };
 
 struct sts_config {
 	struct stasis_event_mask mask;
 	enum stasis_follow follow[STASIS_EVENT_KIND_COUNT];
-	uint64_t pass;               /* signals without report */
+	uint64_t pass; /* signals without report */
 	bool fold_spawn;
 };
 
@@ -154,40 +154,40 @@ struct sts_process {
 	struct stasis_session *session;
 	struct sts_space *space;
 	struct sts_lwp_list lwps;
-	size_t n_lwps;               /* objects in lwps */
-	size_t n_live;               /* LWPs that have not begun to die */
-	size_t n_moving;             /* STARTING or RUNNING */
+	size_t n_lwps;	 /* objects in lwps */
+	size_t n_live;	 /* LWPs that have not begun to die */
+	size_t n_moving; /* STARTING or RUNNING */
 	pid_t pid;
 
-	bool shadow;                 /* not shown to the user */
-	bool releasing;              /* to be detached as its LWPs come to rest */
+	bool shadow;	/* not shown to the user */
+	bool releasing; /* to be detached as its LWPs come to rest */
 	bool attaching;
-	bool ending;                 /* the session ends: dealt with */
-	bool detaching;              /* stasis_detach() is bringing it to rest */
-	bool stopping;               /* being brought to rest, or at rest */
-	bool held;                   /* its event is ready or reported */
-	bool reported;               /* the user has it: requests allowed */
-	bool listed;                 /* counted in n_processes */
+	bool ending;	/* the session ends: dealt with */
+	bool detaching; /* stasis_detach() is bringing it to rest */
+	bool stopping;	/* being brought to rest, or at rest */
+	bool held;	/* its event is ready or reported */
+	bool reported;	/* the user has it: requests allowed */
+	bool listed;	/* counted in n_processes */
 	bool interrupt_wanted;
-	bool dying;                  /* killed or exiting as a whole */
-	bool dead;                   /* zombie seen */
+	bool dying; /* killed or exiting as a whole */
+	bool dead;  /* zombie seen */
 	bool job_stopped;
 	bool launched;
-	bool leader_untraced;        /* dead leader met at attach */
-	bool memory_shared;          /* born with CLONE_VM and not exec'ed yet */
+	bool leader_untraced;	     /* dead leader met at attach */
+	bool memory_shared;	     /* born with CLONE_VM and not exec'ed yet */
 	struct sts_node *birth_node; /* the parent's event of our birth, not ready yet: ours come after it */
 	enum stasis_death_policy death;
 	bool exit_kill;
 
 	struct sts_config config;
-	struct sts_node_queue kept;  /* all-stop events awaiting their turn */
-	struct sts_node node;        /* attached, interrupt, exited, killed, job events */
+	struct sts_node_queue kept; /* all-stop events awaiting their turn */
+	struct sts_node node;	    /* attached, interrupt, exited, killed, job events */
 	struct sts_node exit_node;
-	int last_exit_status;        /* of the LWP that died last */
+	int last_exit_status; /* of the LWP that died last */
 
 	enum stasis_event_kind birth;
-	struct sts_lwp *spawner;     /* folded posix_spawn under way: LWP of the parent */
-	bool spawning;               /* born by a folded posix_spawn whose exec was not seen */
+	struct sts_lwp *spawner; /* folded posix_spawn under way: LWP of the parent */
+	bool spawning;		 /* born by a folded posix_spawn whose exec was not seen */
 	enum stasis_follow spawn_follow;
 	bool spawn_exited;
 	int spawn_status;
@@ -195,7 +195,7 @@ struct sts_process {
 
 	struct sts_watch watches[STS_ARCH_WATCH_SLOTS];
 	bool watching;
-	bool disposition_known;      /* the two below are fresh */
+	bool disposition_known;		/* the two below are fresh */
 	bool trap_ignored, trap_caught; /* SIGTRAP's disposition */
 	bool trap_action_known;
 	uint8_t trap_action[STS_OS_ACTION_SIZE];
@@ -213,15 +213,15 @@ struct stasis_session {
 	struct sts_lwp_chain lwps[STS_BUCKETS];
 	struct sts_process_chain processes[STS_BUCKETS];
 	struct sts_process_list all;
-	size_t n_processes;          /* shown to the user */
-	size_t n_lwps;               /* all that are not gone */
+	size_t n_processes;	       /* shown to the user */
+	size_t n_lwps;		       /* all that are not gone */
 	struct sts_lwp_list unclaimed; /* via in_process: children seen before their parent's event */
 	struct sts_lwp_list expected;
 	struct sts_lwp_list arrived;
 	struct sts_lwp_list unconsumed;
 	struct sts_lwp_chain exiting;
 	size_t n_zombies_held;
-	int64_t last_sweep;          /* ms */
+	int64_t last_sweep; /* ms */
 	bool foreign_zombie;
 	struct sts_node_queue ready;
 	uint64_t sequence;
@@ -231,18 +231,18 @@ struct stasis_session {
 	stasis_log_fn log;
 	void *log_arg;
 	enum stasis_log_level log_level;
-	struct sts_lwp *spare_lwp;   /* a birth must never fail for want of memory */
+	struct sts_lwp *spare_lwp; /* a birth must never fail for want of memory */
 	struct sts_process *spare_process;
 	struct sts_space *spare_space;
 	bool host_ignores_child;
-	pid_t host_pid;              /* the process whose session this is */
+	pid_t host_pid; /* the process whose session this is */
 };
 
 /* --- table.c: finding, making and freeing the objects ---------------------------- */
 int sts_spares_fill(struct stasis_session *s);
 void sts_spares_free(struct stasis_session *s);
 struct sts_lwp *sts_lwp_find(struct stasis_session *s, pid_t tid);
-struct sts_lwp *sts_lwp_new(struct stasis_session *s, pid_t tid);  /* unclaimed; takes the spare */
+struct sts_lwp *sts_lwp_new(struct stasis_session *s, pid_t tid); /* unclaimed; takes the spare */
 void sts_lwp_claim(struct sts_lwp *lwp, struct sts_process *process);
 void sts_lwp_rename(struct stasis_session *s, struct sts_lwp *lwp, pid_t tid);
 void sts_lwp_bury(struct sts_lwp *lwp); /* out of all tables; freed when its nodes are idle */
@@ -296,7 +296,8 @@ int sts_processes_lost(struct stasis_session *s);
 /* --- stop.c: all-stop, and events on their way --------------------------------------------- */
 struct stasis_event *sts_event_begin(struct sts_lwp *lwp, enum stasis_event_kind kind);
 void sts_event_post(struct sts_lwp *lwp);
-struct stasis_event *sts_notice_begin(struct sts_process *p, struct sts_node *node, pid_t tid, enum stasis_event_kind kind);
+struct stasis_event *sts_notice_begin(struct sts_process *p, struct sts_node *node, pid_t tid,
+				      enum stasis_event_kind kind);
 void sts_notice_post(struct sts_node *node);
 void sts_notice_keep(struct sts_node *node);
 void sts_process_attached(struct sts_process *p);
@@ -313,13 +314,13 @@ void sts_lwp_settle(struct sts_lwp *lwp);
 void sts_process_settle(struct sts_process *p);
 void sts_space_settle(struct sts_space *space);
 bool sts_lwp_resume(struct sts_lwp *lwp, enum sts_run run, int signal); /* the bare act; false: gone */
-bool sts_lwp_gone(struct sts_lwp *lwp, int error); /* -ESRCH: mark it vanishing */
+bool sts_lwp_gone(struct sts_lwp *lwp, int error);			/* -ESRCH: mark it vanishing */
 int sts_regs_load(struct sts_lwp *lwp);
 int sts_regs_flush(struct sts_lwp *lwp);
 
 /* --- trap.c: SIGTRAP, breakpoints met, stepping over them --------------------------------------- */
 bool sts_trap(struct sts_lwp *lwp, const siginfo_t *info); /* true: it was ours */
-bool sts_step_over(struct sts_lwp *lwp);                    /* true: it is taken care of, do not run */
+bool sts_step_over(struct sts_lwp *lwp);		   /* true: it is taken care of, do not run */
 void sts_step_over_end(struct sts_lwp *lwp);
 void sts_stepper_go(struct sts_space *space);
 void sts_signal_state_learn(struct sts_lwp *lwp);

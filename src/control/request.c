@@ -55,8 +55,8 @@ int sts_lwp_at_rest(struct stasis_session *s, pid_t tid, struct sts_lwp **ret)
 	bool shown = lwp->process->reported || (lwp->event_out && lwp->reported);
 	if (!shown || lwp->state != STS_LWP_RESTING)
 		return sts_fail(s, STASIS_E_RUNNING, "request", lwp->process->pid, tid, 0,
-				shown ? "the LWP is asleep in the kernel, where its registers cannot be had" :
-					"the LWP is not stopped",
+				shown ? "the LWP is asleep in the kernel, where its registers cannot be had"
+				      : "the LWP is not stopped",
 				"");
 	return 0;
 }
@@ -112,8 +112,8 @@ static bool any_will_run(struct sts_process *p, const struct resume_args *a)
 	struct sts_lwp *lwp;
 
 	TAILQ_FOREACH(lwp, &p->lwps, in_process)
-		if (lwp->state != STS_LWP_GONE && lwp->state != STS_LWP_EXITING && will_run(a, lwp))
-			return true;
+	if (lwp->state != STS_LWP_GONE && lwp->state != STS_LWP_EXITING && will_run(a, lwp))
+		return true;
 	return false;
 }
 
@@ -149,8 +149,8 @@ static bool drops(struct sts_process *p)
 	struct sts_lwp *lwp;
 
 	TAILQ_FOREACH(lwp, &p->lwps, in_process)
-		if (lwp->drop_process && lwp->event_out && lwp->reported)
-			return true;
+	if (lwp->drop_process && lwp->event_out && lwp->reported)
+		return true;
 	return false;
 }
 
@@ -173,7 +173,7 @@ static int do_resume(struct stasis_session *s, void *arg)
 		return 0;
 	}
 	TAILQ_FOREACH(lwp, &p->lwps, in_process)
-		apply_spec(lwp, a);
+	apply_spec(lwp, a);
 	p->reported = p->held = false;
 	if (TAILQ_EMPTY(&p->kept)) {
 		p->stopping = false;
@@ -440,8 +440,8 @@ static int do_policy(struct stasis_session *s, void *arg)
 	p->death = a->policy;
 	p->exit_kill = sts_policy_kills(s, p->death, p->launched);
 	TAILQ_FOREACH(lwp, &p->lwps, in_process)
-		if (lwp->state == STS_LWP_RESTING)
-			sts_options_sync(lwp);
+	if (lwp->state == STS_LWP_RESTING)
+		sts_options_sync(lwp);
 	/* Running: a pause of its own, so that the promise holds from now on. */
 	if (!p->stopping)
 		sts_process_pause(p);

@@ -113,7 +113,8 @@ static bool end_one(struct stasis_session *s)
 {
 	struct sts_process *p;
 
-	TAILQ_FOREACH(p, &s->all, in_session) {
+	TAILQ_FOREACH(p, &s->all, in_session)
+	{
 		if (p->ending)
 			continue;
 		p->ending = true;

@@ -17,8 +17,8 @@ bool sts_event_wanted(const struct sts_process *p, enum stasis_event_kind kind)
 
 static bool is_thread_stop(const struct sts_process *p, enum stasis_event_kind kind)
 {
-	const uint64_t always_all = STASIS_EVENT_BIT(STASIS_EVENT_BREAKPOINT) | STASIS_EVENT_BIT(STASIS_EVENT_WATCHPOINT) |
-				    STASIS_EVENT_BIT(STASIS_EVENT_STEP);
+	const uint64_t always_all = STASIS_EVENT_BIT(STASIS_EVENT_BREAKPOINT) |
+				    STASIS_EVENT_BIT(STASIS_EVENT_WATCHPOINT) | STASIS_EVENT_BIT(STASIS_EVENT_STEP);
 	uint64_t thread_only = p->config.mask.thread_stop & ~p->config.mask.all_stop & ~always_all;
 
 	return thread_only & STASIS_EVENT_BIT(kind);
@@ -43,7 +43,8 @@ struct stasis_event *sts_event_begin(struct sts_lwp *lwp, enum stasis_event_kind
 	return begin(lwp->process, &lwp->node, lwp->tid, kind);
 }
 
-struct stasis_event *sts_notice_begin(struct sts_process *p, struct sts_node *node, pid_t tid, enum stasis_event_kind kind)
+struct stasis_event *sts_notice_begin(struct sts_process *p, struct sts_node *node, pid_t tid,
+				      enum stasis_event_kind kind)
 {
 	return begin(p, node, tid, kind);
 }
@@ -180,8 +181,8 @@ static struct sts_node *first_all_stop(struct sts_process *p)
 	struct sts_node *node;
 
 	TAILQ_FOREACH(node, &p->kept, link)
-		if (node->event.all_stop)
-			return node;
+	if (node->event.all_stop)
+		return node;
 	return NULL;
 }
 
@@ -258,8 +259,8 @@ bool sts_ready_take(struct stasis_session *s, pid_t pid, struct stasis_event *re
 	struct sts_node *node;
 
 	TAILQ_FOREACH(node, &s->ready, link)
-		if (pid == 0 || node->event.pid == pid)
-			break;
+	if (pid == 0 || node->event.pid == pid)
+		break;
 	if (!node)
 		return false;
 	struct sts_process *p = node->process;

@@ -38,8 +38,8 @@ struct sts_lwp *sts_lwp_find(struct stasis_session *s, pid_t tid)
 	struct sts_lwp *lwp;
 
 	LIST_FOREACH(lwp, &s->lwps[bucket(tid)], by_tid)
-		if (lwp->tid == tid)
-			return lwp;
+	if (lwp->tid == tid)
+		return lwp;
 	return NULL;
 }
 
@@ -179,8 +179,8 @@ struct sts_process *sts_process_find(struct stasis_session *s, pid_t pid)
 	struct sts_process *p;
 
 	LIST_FOREACH(p, &s->processes[bucket(pid)], by_pid)
-		if (p->pid == pid)
-			return p;
+	if (p->pid == pid)
+		return p;
 	return NULL;
 }
 

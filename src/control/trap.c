@@ -11,7 +11,7 @@
 #include <signal.h>
 #include "control/model.h"
 
-#define BIT(signal) (UINT64_C(1) << ((signal) - 1))
+#define BIT(signal) (UINT64_C(1) << ((signal)-1))
 #define FAULTS (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGTRAP) | BIT(SIGSYS))
 /* What no mask can hold: SIGKILL, SIGSTOP, and the two signals glibc lets nobody block. */
 #define UNBLOCKABLE (BIT(SIGKILL) | BIT(SIGSTOP) | BIT(32) | BIT(33))
@@ -213,7 +213,7 @@ static void pause_others(struct sts_space *space)
 	struct sts_process *p;
 
 	TAILQ_FOREACH(p, &space->processes, in_space)
-		sts_process_pause(p);
+	sts_process_pause(p);
 }
 
 bool sts_step_over(struct sts_lwp *lwp)
@@ -251,8 +251,8 @@ static bool space_at_rest(const struct sts_space *space)
 	const struct sts_process *p;
 
 	TAILQ_FOREACH(p, &space->processes, in_space)
-		if (p->n_moving > 0)
-			return false;
+	if (p->n_moving > 0)
+		return false;
 	return true;
 }
 
@@ -269,9 +269,9 @@ static bool step_out(struct sts_lwp *lwp, struct sts_breakpoint *b)
 	uint8_t insn[16];
 	size_t len = read_insn(lwp, insn, sizeof insn);
 	/* A system call may block: run it only up to its entry, with everybody else free after that. */
-	enum sts_run run = sts_arch_insn_classify(insn, len, sts_arch_long_mode(&lwp->regs)) == STS_INSN_SYSCALL ?
-				   STS_RUN_SYSCALL :
-				   STS_RUN_STEP;
+	enum sts_run run = sts_arch_insn_classify(insn, len, sts_arch_long_mode(&lwp->regs)) == STS_INSN_SYSCALL
+				   ? STS_RUN_SYSCALL
+				   : STS_RUN_STEP;
 
 	sts_signal_state_learn(lwp);
 	if (sts_os_sigmask_get(lwp->tid, &lwp->over_mask) < 0 ||

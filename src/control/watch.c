@@ -50,7 +50,7 @@ static void mark_all(struct sts_process *p)
 	struct sts_lwp *lwp;
 
 	TAILQ_FOREACH(lwp, &p->lwps, in_process)
-		lwp->watch_dirty = true;
+	lwp->watch_dirty = true;
 }
 
 void sts_watch_inherit(struct sts_process *child, const struct sts_process *parent)
@@ -108,7 +108,8 @@ static int apply_now(struct sts_process *p)
 	struct sts_lwp *lwp;
 	int r = 0;
 
-	TAILQ_FOREACH(lwp, &p->lwps, in_process) {
+	TAILQ_FOREACH(lwp, &p->lwps, in_process)
+	{
 		lwp->watch_dirty = true;
 		if (lwp->state != STS_LWP_RESTING)
 			continue;
@@ -130,8 +131,9 @@ static int insert_at(struct stasis_session *s, struct sts_process *p, int slot, 
 		p->watches[slot].used = false;
 		update_watching(p);
 		(void)!apply_now(p);
-		return sts_fail(s, r == -ENOSPC ? STASIS_E_NO_DEBUG_REGISTER : STASIS_E_BAD_ADDRESS, "insert watchpoint",
-				p->pid, a->tid, a->addr, "the kernel refused the debug register", "");
+		return sts_fail(s, r == -ENOSPC ? STASIS_E_NO_DEBUG_REGISTER : STASIS_E_BAD_ADDRESS,
+				"insert watchpoint", p->pid, a->tid, a->addr, "the kernel refused the debug register",
+				"");
 	}
 	if (a->slot_ret)
 		*a->slot_ret = slot;
@@ -151,7 +153,8 @@ static int do_insert(struct stasis_session *s, void *arg)
 		return r < 0 ? r : STASIS_E_BAD_LWP;
 	if (!sts_arch_watch_valid(a->kind, a->addr, a->len))
 		return sts_fail(s, STASIS_E_BAD_ARGUMENT, "insert watchpoint", a->pid, a->tid, a->addr,
-				"length or alignment does not fit a debug register", "watch 1, 2, 4 or 8 aligned bytes");
+				"length or alignment does not fit a debug register",
+				"watch 1, 2, 4 or 8 aligned bytes");
 	int slot = find_slot(p, a);
 	if (slot < 0)
 		return sts_fail(s, slot, "insert watchpoint", a->pid, a->tid, a->addr, stasis_strerror(slot), "");

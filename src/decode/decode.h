@@ -31,8 +31,8 @@ struct sts_decode_reader {
 struct sts_decode {
 	const struct stasis_event_syscall *call;
 	struct sts_decode_reader reader;
-	size_t string_limit;      /* -s */
-	int next;                 /* first argument not shown yet; 0 at entry */
+	size_t string_limit; /* -s */
+	int next;	     /* first argument not shown yet; 0 at entry */
 };
 
 /* "openat", or "syscall_0x1d3" for a number nobody knows. Static storage. */

@@ -86,8 +86,9 @@ static int by_name(const void *key, const void *entry)
 const struct sts_call_format *sts_call_format_find(const char *name)
 {
 	/* i386's doubles of 64-bit offsets and ids take the same arguments in the same places. */
-	static const char *const twins[][2] = {{"mmap2", "mmap"}, {"stat64", "stat"}, {"lstat64", "lstat"}, {"fstat64", "fstat"},
-					       {"fstatat64", "newfstatat"}, {"fcntl64", "fcntl"}, {"waitpid", "wait4"}};
+	static const char *const twins[][2] = {{"mmap2", "mmap"},    {"stat64", "stat"},	  {"lstat64", "lstat"},
+					       {"fstat64", "fstat"}, {"fstatat64", "newfstatat"}, {"fcntl64", "fcntl"},
+					       {"waitpid", "wait4"}};
 
 	for (size_t i = 0; i < sizeof twins / sizeof *twins; i++)
 		if (strcmp(name, twins[i][0]) == 0)

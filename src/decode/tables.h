@@ -52,8 +52,8 @@ struct sts_arg_format {
 	const char *name;
 	enum sts_arg_kind kind;
 	const struct sts_flag *flags;
-	bool first_field;  /* the low two bits are a value of O_ACCMODE */
-	int length;        /* IN, OUT: argument that holds the length, -1: the result */
+	bool first_field; /* the low two bits are a value of O_ACCMODE */
+	int length;	  /* IN, OUT: argument that holds the length, -1: the result */
 };
 
 enum sts_result_kind { STS_RESULT_INT, STS_RESULT_FD, STS_RESULT_HEX, STS_RESULT_NONE };

@@ -21,24 +21,24 @@
 /* --- reports: what a wait tells of one LWP ------------------------------- */
 
 enum sts_report_kind {
-	STS_REPORT_SIGNAL = 1,  /* about to deliver signal */
-	STS_REPORT_INTERRUPT,   /* our interrupt, a new LWP's first stop, or the end of a job stop */
-	STS_REPORT_GROUP,       /* stopped by job control with signal */
-	STS_REPORT_SYSCALL,     /* entering or leaving a system call */
-	STS_REPORT_BIRTH,       /* made a process or an LWP */
+	STS_REPORT_SIGNAL = 1, /* about to deliver signal */
+	STS_REPORT_INTERRUPT,  /* our interrupt, a new LWP's first stop, or the end of a job stop */
+	STS_REPORT_GROUP,      /* stopped by job control with signal */
+	STS_REPORT_SYSCALL,    /* entering or leaving a system call */
+	STS_REPORT_BIRTH,      /* made a process or an LWP */
 	STS_REPORT_VFORK_DONE,
 	STS_REPORT_EXEC,
-	STS_REPORT_EXIT,        /* about to die, registers still there */
-	STS_REPORT_DEAD,        /* wait status in status; still a zombie */
+	STS_REPORT_EXIT, /* about to die, registers still there */
+	STS_REPORT_DEAD, /* wait status in status; still a zombie */
 };
 
 struct sts_report {
 	pid_t tid;
 	enum sts_report_kind kind;
-	int signal;             /* SIGNAL, GROUP */
-	int status;             /* DEAD: wait(2) status */
-	bool vfork;             /* BIRTH: the kernel called it a vfork: the caller waits for the child */
-	bool consumed;          /* the stop will not be seen by another wait */
+	int signal;    /* SIGNAL, GROUP */
+	int status;    /* DEAD: wait(2) status */
+	bool vfork;    /* BIRTH: the kernel called it a vfork: the caller waits for the child */
+	bool consumed; /* the stop will not be seen by another wait */
 };
 
 /* --- waiting (all of it in wait.c) ---------------------------------------- */
@@ -88,8 +88,8 @@ int sts_os_trap_pending(pid_t tid);
 
 /* Why a SIGTRAP stop came. */
 enum sts_trap {
-	STS_TRAP_NONE,     /* not the CPU's: somebody sent the signal */
-	STS_TRAP_BREAK,    /* breakpoint instruction */
+	STS_TRAP_NONE,	/* not the CPU's: somebody sent the signal */
+	STS_TRAP_BREAK, /* breakpoint instruction */
 	STS_TRAP_STEP,
 	STS_TRAP_HARDWARE, /* debug register; perhaps a step too */
 };
@@ -117,9 +117,9 @@ int sts_os_syscall_info(pid_t tid, enum sts_syscall_phase *phase_ret, struct sta
 /* The call that BIRTH or EXIT happened in, from registers. */
 struct sts_birth_call {
 	bool known;
-	uint64_t flags;      /* clone flags with the exit signal in the low byte */
-	uint64_t stack;      /* child's stack as passed, 0 if none */
-	uint64_t sp;         /* caller's stack pointer */
+	uint64_t flags; /* clone flags with the exit signal in the low byte */
+	uint64_t stack; /* child's stack as passed, 0 if none */
+	uint64_t sp;	/* caller's stack pointer */
 };
 void sts_os_birth_call(pid_t tid, bool vfork, struct sts_birth_call *ret);
 /* At an EXIT report: who asked for it. */
@@ -155,7 +155,7 @@ int sts_os_signal_action_set(pid_t pid, pid_t tid, int signal, const uint8_t act
 int sts_os_lwp_list(pid_t pid, pid_t **tids_ret, size_t *n_ret, bool *complete_ret);
 struct sts_task_status {
 	char name[16];
-	char state;             /* R S D T t Z X I */
+	char state; /* R S D T t Z X I */
 	pid_t tgid, parent, tracer;
 	uint64_t mask, pending, shared_pending, ignored, caught;
 };
@@ -179,7 +179,7 @@ ssize_t sts_os_memory_write(pid_t pid, uint64_t addr, const void *buf, size_t le
 struct sts_launch {
 	const struct stasis_spawn_opts *opts;
 	char *const *envp;
-	sigset_t mask;           /* signal mask the program starts with */
+	sigset_t mask;		  /* signal mask the program starts with */
 	bool ignore_child_signal; /* SIGCHLD was ignored in the host */
 	bool exit_kill;
 };
@@ -217,7 +217,8 @@ int sts_os_child_signal_block(void);
 void sts_os_child_signal_unblock(void);
 /* Wait for SIGCHLD, at most so long. 0, -EAGAIN on time-out, -EINTR. */
 int sts_os_child_signal_wait(int timeout_ms);
-/* Make a blocked sts_os_wait_peek() of this process return: a child that ends at once. Async-signal-safe. *pid_ret: its pid. */
+/* Make a blocked sts_os_wait_peek() of this process return: a child that ends at once. Async-signal-safe. *pid_ret: its
+ * pid. */
 void sts_os_doorbell(_Atomic pid_t *pid_ret);
 
 #endif

@@ -186,7 +186,8 @@ static int search_path(const char *name, char *buf, size_t cap)
 	const char *path = getenv("PATH");
 	int result = -ENOENT;
 
-	for (const char *dir = path ? path : "/bin:/usr/bin"; dir; dir = strchr(dir, ':') ? strchr(dir, ':') + 1 : NULL) {
+	for (const char *dir = path ? path : "/bin:/usr/bin"; dir;
+	     dir = strchr(dir, ':') ? strchr(dir, ':') + 1 : NULL) {
 		size_t len = strcspn(dir, ":");
 
 		if (len + strlen(name) + 2 > cap)

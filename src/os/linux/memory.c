@@ -29,8 +29,8 @@ static ssize_t transfer(int fd, uint64_t addr, char *buf, size_t len, bool write
 	size_t done = 0;
 
 	while (done < len) {
-		ssize_t n = write ? pwrite(fd, buf + done, len - done, (off_t)(addr + done)) :
-				    pread(fd, buf + done, len - done, (off_t)(addr + done));
+		ssize_t n = write ? pwrite(fd, buf + done, len - done, (off_t)(addr + done))
+				  : pread(fd, buf + done, len - done, (off_t)(addr + done));
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -126,7 +126,8 @@ static void status_line(const char *line, struct sts_task_status *ret)
 		snprintf(ret->name, sizeof ret->name, "%.15s", line + 6);
 	else if (strncmp(line, "State:\t", 7) == 0)
 		ret->state = line[7];
-	else if (sscanf(line, "SigBlk: %" SCNx64, &ret->mask) == 1 || sscanf(line, "SigPnd: %" SCNx64, &ret->pending) == 1 ||
+	else if (sscanf(line, "SigBlk: %" SCNx64, &ret->mask) == 1 ||
+		 sscanf(line, "SigPnd: %" SCNx64, &ret->pending) == 1 ||
 		 sscanf(line, "ShdPnd: %" SCNx64, &ret->shared_pending) == 1 ||
 		 sscanf(line, "SigIgn: %" SCNx64, &ret->ignored) == 1 ||
 		 sscanf(line, "SigCgt: %" SCNx64, &ret->caught) == 1)

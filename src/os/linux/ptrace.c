@@ -124,7 +124,7 @@ enum sts_trap sts_os_trap_kind(const siginfo_t *info)
 		return STS_TRAP_BREAK;
 	case TRAP_BRKPT: /* step over a system call */
 	case TRAP_TRACE:
-	case SIGTRAP:    /* step into a signal handler: no signal at all */
+	case SIGTRAP: /* step into a signal handler: no signal at all */
 		return STS_TRAP_STEP;
 	case TRAP_HWBKPT:
 		return STS_TRAP_HARDWARE;

@@ -16,7 +16,15 @@
 #define X32_BIT 0x40000000u
 
 /* i386 numbers of the calls below; <asm/unistd_32.h> cannot be included beside the other. */
-enum { I386_EXIT = 1, I386_FORK = 2, I386_CLONE = 120, I386_VFORK = 190, I386_RT_SIGACTION = 174, I386_EXIT_GROUP = 252, I386_CLONE3 = 435 };
+enum {
+	I386_EXIT = 1,
+	I386_FORK = 2,
+	I386_CLONE = 120,
+	I386_VFORK = 190,
+	I386_RT_SIGACTION = 174,
+	I386_EXIT_GROUP = 252,
+	I386_CLONE3 = 435
+};
 
 static enum stasis_abi abi_of(uint32_t arch, uint64_t number)
 {

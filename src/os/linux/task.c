@@ -29,7 +29,7 @@ struct sts_task {
 	pthread_t parked;
 	void (*fn)(void *);
 	void *arg;
-	pid_t pid;      /* of the helper; negative: -errno of its clone */
+	pid_t pid; /* of the helper; negative: -errno of its clone */
 	_Atomic int ready;
 };
 
