@@ -232,6 +232,9 @@ static int collect_around(struct stasis_session *s)
 	int64_t now = sts_clock_ms();
 	bool all = now - s->last_sweep >= SWEEP_MS;
 
+	arrive(s);
+	if (handle_arrived(s))
+		return 1;
 	if (all)
 		s->last_sweep = now;
 	return sweep_dead(s, all);
