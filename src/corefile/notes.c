@@ -74,6 +74,18 @@ static int prpsinfo_add(const struct builder *b, pid_t tid)
 	return 0;
 }
 
+/* Up to and with the end mark; /proc can have more. */
+static size_t auxv_size(const char *auxv, size_t len, unsigned word)
+{
+	static const char null[8];
+	size_t at = 0;
+
+	for (; len - at >= 2 * word; at += 2 * word)
+		if (memcmp(auxv + at, null, word) == 0)
+			return at + 2 * word;
+	return at;
+}
+
 static int auxv_add(const struct builder *b)
 {
 	char auxv[4096];
@@ -82,7 +94,8 @@ static int auxv_add(const struct builder *b)
 
 	if (r < 0)
 		return r;
-	sts_core_note_add(b->notes, "CORE", NT_AUXV, auxv, len < sizeof auxv ? len : sizeof auxv);
+	len = auxv_size(auxv, len < sizeof auxv ? len : sizeof auxv, b->abi->word);
+	sts_core_note_add(b->notes, "CORE", NT_AUXV, auxv, len);
 	return 0;
 }
 

@@ -108,10 +108,8 @@ static int find_abi(struct dump *d)
 
 static int gather(struct dump *d, pid_t tid)
 {
-	int r = sts_gate_call(d->session, check_stopped, &d->pid);
+	int r = find_abi(d);
 
-	if (r == 0)
-		r = find_abi(d);
 	if (r == 0)
 		r = list_lwps(d);
 	if (r == 0)
@@ -159,10 +157,16 @@ static int write_file(const struct dump *d, int fd)
 int stasis_core_write(struct stasis_session *session, pid_t pid, pid_t tid, int fd)
 {
 	struct dump d = {.session = session, .pid = pid};
-	int r = gather(&d, tid);
+	int r = sts_gate_call(session, check_stopped, &pid);
 
+	if (r < 0)
+		return r;
+	r = gather(&d, tid);
 	if (r == 0)
 		r = write_file(&d, fd);
+	/* It was traced a moment ago: killed since. */
+	if (r == STASIS_E_NOT_TRACED)
+		r = STASIS_E_GONE;
 	/* Codes of the library's own come with their record. */
 	if (r < 0 && r >= -4095)
 		r = fail(&d, tid, r, stasis_strerror(r),

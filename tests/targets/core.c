@@ -6,8 +6,9 @@
  * memory is as it was. Arguments: "abort" instead of "ready"; "vfork", the child
  * tells "ready"; "leave", the main thread ends, another one does its part.
  */
+#include <linux/prctl.h>
 #include <pthread.h>
-#include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -36,7 +37,13 @@ static char *map(size_t size, int prot, int flags, int fd, off_t at)
 	return p;
 }
 
-/* A file without a name; one page of contents. */
+/* /proc shows such names in brackets, as it does those of the kernel's own mappings; older kernels know none. */
+static void name_memory(char *p, size_t size)
+{
+	prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, p, size, "a name");
+}
+
+/* A file with a pattern in each page. */
 static int file_make(const char *name, size_t size)
 {
 	char page[PAGE];
@@ -64,6 +71,7 @@ static void memory_anonymous(void)
 	madvise(p, CORE_COMB_PAGES * PAGE, MADV_NOHUGEPAGE);
 	for (unsigned i = 0, gap = 1; i < CORE_COMB_PAGES; i += gap++)
 		core_pattern_fill(p + i * PAGE, PAGE, i);
+	name_memory(p, CORE_COMB_PAGES * PAGE);
 	publish(CORE_COMB, p);
 	p = map(2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	core_pattern_fill(p, 2 * PAGE, 2);
@@ -88,6 +96,7 @@ static void memory_shared(void)
 		_exit(0);
 	}
 	waitpid(pid, NULL, 0);
+	name_memory(p, CORE_SHARED_SIZE);
 	publish(CORE_SHARED, p);
 }
 
@@ -103,7 +112,7 @@ static void memory_files(void)
 	publish(CORE_FILE_SHARED, map(4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
 	close(fd);
 	/* A mapping that goes on after the end of its file: touching it there is a SIGBUS. */
-	fd = file_make("short", 4 * PAGE);
+	fd = file_make("sh\nort", 4 * PAGE); /* a name that /proc has to escape */
 	publish(CORE_FILE_SHORT, map(4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
 	if (ftruncate(fd, PAGE) < 0)
 		sts_target_fail("ftruncate");
