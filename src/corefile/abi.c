@@ -114,7 +114,7 @@ static char state_number(const struct sts_core_process *p)
 
 #define PRPSINFO_COMMON(p)                                                                                             \
 	.state = state_number(p), .sname = state_letter(p), .zomb = state_letter(p) == 'Z', .nice = (p)->stat.nice,    \
-	.flag = (p)->stat.flags, .pid = (p)->pid, .ppid = (p)->stat.parent, .pgrp = (p)->stat.group,     \
+	.flag = (p)->stat.flags, .pid = (p)->pid, .ppid = (p)->stat.parent, .pgrp = (p)->stat.group,                   \
 	.sid = (p)->stat.session
 
 static void prpsinfo64_add(struct sts_core_buf *notes, const struct sts_core_process *p)
@@ -316,8 +316,8 @@ static uint16_t tags_convert(const struct fxsave *from)
 
 	for (unsigned i = 0; i < 8; i++) {
 		unsigned place = (i - top) & 7;
-		unsigned tag = from->tags >> i & 1 ? tag_of(from->st[place].significand, from->st[place].exponent) :
-						     TAG_EMPTY;
+		unsigned tag =
+			from->tags >> i & 1 ? tag_of(from->st[place].significand, from->st[place].exponent) : TAG_EMPTY;
 
 		tags |= tag << 2 * i;
 	}

@@ -121,8 +121,7 @@ static Elf64_Phdr load_of(const struct sts_core_vma *vma)
 int sts_core_headers_build(const struct sts_core_abi *abi, const struct sts_core_vmas *vmas, size_t notes_size,
 			   const struct sts_core_layout *layout, struct sts_core_buf *ret)
 {
-	const Elf64_Phdr note = {
-		.p_type = PT_NOTE, .p_offset = layout->notes_at, .p_filesz = notes_size, .p_align = 4};
+	const Elf64_Phdr note = {.p_type = PT_NOTE, .p_offset = layout->notes_at, .p_filesz = notes_size, .p_align = 4};
 
 	ehdr_add(abi, vmas->n + 1, layout, ret);
 	phdr_add(abi, &note, ret);

@@ -155,8 +155,10 @@ int sts_core_sleeper_read(pid_t pid, pid_t tid, bool is_32bit, struct stasis_reg
 	if (n <= 0)
 		return gone(n);
 	/* "NUMBER ARG0...ARG5 SP PC", "-1 SP PC" outside system calls, or "running". */
-	int fields = sscanf(text, "%" SCNd64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64
-			    " %" SCNx64 " %" SCNx64, &number, &a[0], &a[1], &a[2], &a[3], &a[4], &a[5], &sp, &pc);
+	int fields = sscanf(text,
+			    "%" SCNd64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64
+			    " %" SCNx64 " %" SCNx64,
+			    &number, &a[0], &a[1], &a[2], &a[3], &a[4], &a[5], &sp, &pc);
 	if (fields == 3) {
 		sp = a[0];
 		pc = a[1];

@@ -15,8 +15,8 @@
 static void check_part(const struct core_file *core, const char *what, uint64_t at, uint64_t size)
 {
 	if (at > core->size || size > core->size - at)
-		atf_tc_fail("%s at %#jx, %#jx bytes, goes beyond the file of %#zx", what, (uintmax_t)at, (uintmax_t)size,
-			    core->size);
+		atf_tc_fail("%s at %#jx, %#jx bytes, goes beyond the file of %#zx", what, (uintmax_t)at,
+			    (uintmax_t)size, core->size);
 }
 
 static void map_file(struct core_file *core, const char *path)

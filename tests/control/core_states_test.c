@@ -164,8 +164,8 @@ static char *user_faulted_memory(void)
 	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
 	struct uffdio_api api = {.api = UFFD_API};
 	char *p = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct uffdio_register reg = {
-		.range = {.start = (uintptr_t)p, .len = 8 * PAGE}, .mode = UFFDIO_REGISTER_MODE_MISSING};
+	struct uffdio_register reg = {.range = {.start = (uintptr_t)p, .len = 8 * PAGE},
+				      .mode = UFFDIO_REGISTER_MODE_MISSING};
 
 	memset(p + 3 * PAGE, 'u', PAGE);
 	memset(p + 6 * PAGE, 'v', PAGE);

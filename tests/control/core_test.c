@@ -71,7 +71,8 @@ static void check_backtraces(const char *target, const char *core)
 
 		for (unsigned j = 0; j < 4; j++)
 			if ((strstr(block, functions[j]) != NULL) != (i == j))
-				atf_tc_fail("thread of %s %s %s", functions[i], i == j ? "lacks" : "shows", functions[j]);
+				atf_tc_fail("thread of %s %s %s", functions[i], i == j ? "lacks" : "shows",
+					    functions[j]);
 		free(block);
 	}
 	free(text);
@@ -190,7 +191,8 @@ static uint64_t compare_memory(const struct core_file *ours, const struct core_f
 			if (a == NULL && core_is_file(ours, s->p_vaddr + at))
 				continue;
 			if (memcmp(a != NULL ? a : zero, b, PAGE) != 0)
-				atf_tc_fail("page %#" PRIx64 " %s", s->p_vaddr + at, a != NULL ? "differs" : "is missing");
+				atf_tc_fail("page %#" PRIx64 " %s", s->p_vaddr + at,
+					    a != NULL ? "differs" : "is missing");
 			compared += a != NULL ? PAGE : 0;
 		}
 	}
@@ -274,7 +276,8 @@ static void build_ids_case(const char *target)
 	free(list);
 }
 
-STS_TC(build_ids, 60, "elfutils finds the build id of every module in the core", .require_progs = "eu-unstrip eu-readelf")
+STS_TC(build_ids, 60, "elfutils finds the build id of every module in the core",
+       .require_progs = "eu-unstrip eu-readelf")
 {
 	build_ids_case("core");
 }
@@ -292,7 +295,7 @@ static const struct place {
 	const char *name;
 	unsigned counter;
 	unsigned offset;
-	unsigned bits;      /* of coredump_filter, any of which brings it into the core; 0: none does */
+	unsigned bits; /* of coredump_filter, any of which brings it into the core; 0: none does */
 	size_t size;
 	unsigned seed;
 } places[] = {
@@ -372,7 +375,11 @@ static void check_program(const struct core_file *core, unsigned filter)
 	memcpy(&start, files->desc + (core->is_32bit ? 8 : 16), core->is_32bit ? 4 : 8);
 	s = core_segment(core, start);
 	ATF_REQUIRE(s != NULL && s->p_vaddr == start);
-	ATF_REQUIRE_EQ_MSG(s->p_filesz, filter & FILE_PRIVATE ? s->p_memsz : filter & 0x10 ? PAGE : 0, "filter %#x", filter);
+	ATF_REQUIRE_EQ_MSG(s->p_filesz,
+			   filter & FILE_PRIVATE ? s->p_memsz
+			   : filter & 0x10	 ? PAGE
+						 : 0,
+			   "filter %#x", filter);
 	if (s->p_filesz)
 		ATF_REQUIRE(memcmp(core_at(core, start, SELFMAG), ELFMAG, SELFMAG) == 0);
 }
@@ -450,7 +457,8 @@ static uint64_t shared_blocks(pid_t pid)
 	char path[80];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid, addr, addr + CORE_SHARED_SIZE);
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid, addr,
+		 addr + CORE_SHARED_SIZE);
 	STS_SYS(stat(path, &st));
 	return st.st_blocks;
 }
