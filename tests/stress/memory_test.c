@@ -189,6 +189,16 @@ static uint64_t due_hits(const struct trial *t)
 	return (uint64_t)WORKERS * ITERATIONS * STORM_SITES;
 }
 
+/* The dead may be left to us: grandchildren whose parent was killed before it could collect them. */
+static bool all_dead(void)
+{
+	pid_t pid;
+
+	while ((pid = waitpid(-1, NULL, WNOHANG | __WALL)) > 0)
+		;
+	return pid < 0 && errno == ECHILD;
+}
+
 /* In a process of its own, reaper of what the engine might leave. */
 __attribute__((noreturn)) static void trial(struct trial *t, long n)
 {
@@ -201,7 +211,7 @@ __attribute__((noreturn)) static void trial(struct trial *t, long n)
 	stasis_session_destroy(t->st.s);
 	if (r < 0 && !(r == -ENOMEM && t->refused && !t->retries))
 		complain("wrong error", n, t, r);
-	if (waitpid(-1, NULL, WNOHANG | __WALL) != -1 || errno != ECHILD)
+	if (!all_dead())
 		complain("a process is left", n, t, r);
 	if (r < 0)
 		_exit(REFUSED);
@@ -234,6 +244,7 @@ static void trials(bool retries)
 	if (!CAN_INJECT)
 		atf_tc_skip("sanitizers have an allocator of their own");
 	storm_begin(&t.st);
+	t.st.random = sts_seed();
 	snprintf(workers, sizeof workers, "%d", WORKERS);
 	snprintf(iterations, sizeof iterations, "%d", ITERATIONS);
 	snprintf(flags, sizeof flags, "%d", FLAGS);

@@ -3,6 +3,7 @@
 #include "storms.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <limits.h>
 #include <inttypes.h>
@@ -14,12 +15,16 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_NUMBERS = 8, DIGITS = 24, GATE_POLL_MS = 2 };
+enum { MAX_NUMBERS = 8, DIGITS = 24, GATE_POLL_MS = 2, FIRST_FD = 64, FD_RANGE = 512 };
 
 void storm_begin(struct storm *st)
 {
-	*st = (struct storm){.random = sts_seed()};
-	st->fd = (int)STS_SYS(memfd_create("storm", MFD_CLOEXEC));
+	*st = (struct storm){0};
+	int fd = (int)STS_SYS(memfd_create("storm", MFD_CLOEXEC));
+	/* A number that was not used before: a target that is slow to start must not find another round's memory. */
+	static int number;
+	st->fd = (int)STS_SYS(fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD + number++ % FD_RANGE));
+	close(fd);
 	STS_SYS(ftruncate(st->fd, sizeof(struct storm_shared)));
 	st->sh = mmap(NULL, sizeof(struct storm_shared), PROT_READ | PROT_WRITE, MAP_SHARED, st->fd, 0);
 	ATF_REQUIRE(st->sh != MAP_FAILED);
@@ -29,6 +34,7 @@ void storm_begin(struct storm *st)
 void storm_begin_session(struct storm *st)
 {
 	storm_begin(st);
+	st->random = sts_seed();
 	st->s = sts_session();
 }
 

@@ -22,9 +22,9 @@ struct storm {
 	char path[40]; /* of the shared memory, for targets */
 };
 
-/* Shared memory, a seed and no session yet. */
+/* Shared memory alone. */
 void storm_begin(struct storm *st);
-/* The same with a session of the case's kind. */
+/* The same with a seed and a session of the case's kind. */
 void storm_begin_session(struct storm *st);
 /* Between two rounds: the shared memory is as new. No target may be alive. */
 void storm_reset(struct storm *st);

@@ -123,13 +123,13 @@ static bool rests(pid_t pid, pid_t tid, struct task *ret)
 	return !task_look(pid, tid, ret) || strchr("tZX", ret->state) || (ret->flags & EXITING_FLAG);
 }
 
-/* The session says it is dying: the kernel must say so too before long, with nobody resuming it. */
-static bool dies(pid_t pid, pid_t tid)
+/* On its way in the kernel: to its end, its stop, or back to sleep. That must come before long, nobody resuming it. */
+static bool calms_down(pid_t pid, pid_t tid)
 {
 	uint64_t deadline = sts_now_ms() + sts_bound_ms();
 	struct task task;
 
-	while (task_look(pid, tid, &task) && !strchr("ZX", task.state) && !(task.flags & EXITING_FLAG)) {
+	while (!rests(pid, tid, &task) && task.state == 'R') {
 		if (sts_now_ms() > deadline)
 			return false;
 		sched_yield();
@@ -146,12 +146,12 @@ static void rest_task(void *arg, pid_t pid, pid_t tid)
 	if (rests(pid, tid, &task))
 		return;
 	int r = stasis_lwp_info_get(rest->st->s, tid, &info);
-	if (r == 0 && info.state == STASIS_STATE_UNREACHABLE && task.state != 'R') {
-		rest->held++;
+	bool held = r == 0 && info.state == STASIS_STATE_UNREACHABLE;
+	bool dying = r == STASIS_E_GONE || (r == 0 && info.state == STASIS_STATE_EXITING);
+	if ((held || dying) && calms_down(pid, tid)) {
+		rest->held += held;
 		return;
 	}
-	if ((r == STASIS_E_GONE || (r == 0 && info.state == STASIS_STATE_EXITING)) && dies(pid, tid))
-		return;
 	snprintf(rest->complaint, sizeof rest->complaint,
 		 "LWP %d of %d is in state %c while the process is said to rest (session: %s, state %d)", (int)tid,
 		 (int)pid, task.state, r < 0 ? stasis_error_name(r) : "known", r < 0 ? 0 : info.state);

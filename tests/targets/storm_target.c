@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { LIFETIME_SECONDS = 900 };
+
 struct storm_shared *storm_open(const char *path)
 {
 	int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
@@ -24,6 +26,8 @@ struct storm_shared *storm_open(const char *path)
 	close(fd);
 	if (p == MAP_FAILED)
 		_exit(121);
+	/* If all who should end this program die, it does not storm on for ever. */
+	alarm(LIFETIME_SECONDS);
 	return p;
 }
 
