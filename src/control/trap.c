@@ -46,23 +46,23 @@ void sts_signal_state_learn(struct sts_lwp *lwp)
 	lwp->trap_blocked = mask & BIT(SIGTRAP);
 	learn_disposition(lwp);
 	bool at_risk = p->trap_ignored || (p->trap_caught && lwp->trap_blocked);
-	/* A signal waiting to be delivered at this stop must not be lost by running a call of ours. */
-	if (!at_risk || p->trap_action_known || lwp->signal != 0)
+	/* A signal or a call that waits at this stop must not be lost by running a call of ours. */
+	if (!at_risk || p->trap_action_known || lwp->signal != 0 || lwp->in_syscall)
 		return;
 	if (sts_regs_flush(lwp) < 0)
 		return;
 	p->trap_action_known = sts_os_signal_action_get(p->pid, lwp->tid, SIGTRAP, p->trap_action) == 0;
-	lwp->stop.kind = STS_REPORT_SYSCALL;
+	lwp->stop.kind = STS_REPORT_INTERRUPT;
 }
 
 static void repair_disposition(struct sts_lwp *lwp)
 {
 	struct sts_process *p = lwp->process;
 
-	if (!p->trap_action_known || sts_regs_flush(lwp) < 0)
+	if (!p->trap_action_known || lwp->in_syscall || sts_regs_flush(lwp) < 0)
 		return;
 	if (sts_os_signal_action_set(p->pid, lwp->tid, SIGTRAP, p->trap_action) == 0)
-		lwp->stop.kind = STS_REPORT_SYSCALL;
+		lwp->stop.kind = STS_REPORT_INTERRUPT;
 }
 
 static void repair(struct sts_lwp *lwp)

@@ -3,11 +3,22 @@
  * The instructions that functions begin with, done in software: a breakpoint
  * there is then passed without a single step. What is not known is refused;
  * nothing is changed before all that can fail has worked.
+ *
+ * Memory is read and written by somebody else than the CPU. So what must be one
+ * access to it is refused (read, compute and write back), and so is what could
+ * fail half-way (a store across pages).
  */
 #include <string.h>
 #include "arch/arch.h"
 
-#define TRAP_FLAG 0x100u
+#define TRAP_FLAG 0x000100u
+#define RESUME_FLAG 0x010000u
+#define ALIGNMENT_CHECK 0x040000u
+#define USER_END (UINT64_C(1) << 47)
+#define PAGE 4096u
+#define USER32_CS 0x23
+#define USER_DS 0x2b
+
 #define CF 0x001u
 #define PF 0x004u
 #define AF 0x010u
@@ -91,15 +102,21 @@ static uint64_t next_pc(const struct insn *i)
 
 /* --- memory ------------------------------------------------------------------------ */
 
+/* At the end of the address space the CPU faults or goes on at 0: no concern of ours. */
+static bool wraps(const struct insn *i, uint64_t addr, unsigned width)
+{
+	return narrow(addr + width - 1, stack_width(i)) < addr;
+}
+
 static bool load(struct insn *i, uint64_t addr, unsigned width, uint64_t *ret)
 {
 	*ret = 0;
-	return i->mem->read(i->mem->arg, addr, ret, width) == 0;
+	return !wraps(i, addr, width) && i->mem->read(i->mem->arg, addr, ret, width) == 0;
 }
 
 static bool store(struct insn *i, uint64_t addr, unsigned width, uint64_t value)
 {
-	return i->mem->write(i->mem->arg, addr, &value, width) == 0;
+	return addr % PAGE + width <= PAGE && i->mem->write(i->mem->arg, addr, &value, width) == 0;
 }
 
 static bool push(struct insn *i, uint64_t value)
@@ -114,9 +131,11 @@ static bool push(struct insn *i, uint64_t value)
 
 static bool pop(struct insn *i, uint64_t *ret)
 {
-	if (!load(i, i->regs->rsp, stack_width(i), ret))
+	uint64_t sp = narrow(i->regs->rsp, stack_width(i));
+
+	if (!load(i, sp, stack_width(i), ret))
 		return false;
-	i->regs->rsp = narrow(i->regs->rsp + stack_width(i), stack_width(i));
+	i->regs->rsp = narrow(sp + stack_width(i), stack_width(i));
 	return true;
 }
 
@@ -264,10 +283,16 @@ static void arithmetic_flags(struct insn *i, unsigned op, uint64_t a, uint64_t b
 
 /* --- forms -------------------------------------------------------------------------------- */
 
+/* Where it faults to jump to, on the CPU, is not for us to say. */
+static bool pc_valid(const struct insn *i, uint64_t pc)
+{
+	return narrow(pc, stack_width(i)) < USER_END;
+}
+
 static bool done(struct insn *i, uint64_t pc)
 {
 	i->regs->rip = narrow(pc, stack_width(i));
-	return true;
+	return pc_valid(i, pc);
 }
 
 static bool step(struct insn *i)
@@ -285,6 +310,17 @@ static bool do_modrm(struct insn *i, size_t immediate, int64_t *imm)
 	return true;
 }
 
+/* Not in memory, which would have to be one access. */
+static bool result_set(struct insn *i, unsigned op, bool to_rm, uint64_t result)
+{
+	if (op == CMP)
+		return true;
+	if (to_rm && !i->is_register)
+		return false;
+	reg_set(i, to_rm ? i->rm : i->reg, result);
+	return true;
+}
+
 /* op r/m, r (to_rm) or op r, r/m */
 static bool arithmetic(struct insn *i, unsigned op, bool to_rm)
 {
@@ -294,12 +330,8 @@ static bool arithmetic(struct insn *i, unsigned op, bool to_rm)
 		return false;
 	uint64_t r = narrow(*reg(i, i->reg), i->width);
 	uint64_t a = to_rm ? rm : r, b = to_rm ? r : rm;
-	if (!compute(i, op, a, b, &result))
+	if (!compute(i, op, a, b, &result) || !result_set(i, op, to_rm, result))
 		return false;
-	if (op != CMP && to_rm && !rm_store(i, result))
-		return false;
-	if (op != CMP && !to_rm)
-		reg_set(i, i->reg, result);
 	arithmetic_flags(i, op, a, b, result);
 	return step(i);
 }
@@ -313,9 +345,21 @@ static bool arithmetic_immediate(struct insn *i, size_t size)
 		return false;
 	unsigned op = i->reg & 7;
 	uint64_t b = narrow(imm, i->width);
-	if (!compute(i, op, a, b, &result) || (op != CMP && !rm_store(i, result)))
+	if (!compute(i, op, a, b, &result) || !result_set(i, op, true, result))
 		return false;
 	arithmetic_flags(i, op, a, b, result);
+	return step(i);
+}
+
+/* inc and dec leave the carry alone. */
+static bool count(struct insn *i, unsigned n, unsigned op)
+{
+	uint64_t a = narrow(*reg(i, n), i->width), result, carry = i->regs->eflags & CF;
+
+	compute(i, op, a, 1, &result);
+	reg_set(i, n, result);
+	arithmetic_flags(i, op, a, 1, result);
+	i->regs->eflags = (i->regs->eflags & ~(uint64_t)CF) | carry;
 	return step(i);
 }
 
@@ -393,7 +437,7 @@ static bool push_immediate(struct insn *i, size_t size)
 
 static bool leave(struct insn *i)
 {
-	uint64_t value, frame = i->regs->rbp;
+	uint64_t value, frame = narrow(i->regs->rbp, stack_width(i));
 
 	if (!load(i, frame, stack_width(i), &value))
 		return false;
@@ -402,11 +446,15 @@ static bool leave(struct insn *i)
 	return step(i);
 }
 
-static bool ret(struct insn *i)
+static bool ret(struct insn *i, size_t immediate)
 {
 	uint64_t pc;
+	uint16_t drop = 0;
 
-	return pop(i, &pc) && done(i, pc);
+	if (!fetch(i, &drop, immediate) || !pop(i, &pc))
+		return false;
+	i->regs->rsp = narrow(i->regs->rsp + drop, stack_width(i));
+	return done(i, pc);
 }
 
 static bool jump(struct insn *i, size_t size)
@@ -416,11 +464,34 @@ static bool jump(struct insn *i, size_t size)
 	return fetch_signed(i, size, &offset) && done(i, next_pc(i) + offset);
 }
 
+static bool call_to(struct insn *i, uint64_t pc)
+{
+	return pc_valid(i, pc) && push(i, next_pc(i)) && done(i, pc);
+}
+
 static bool call(struct insn *i)
 {
 	int64_t offset;
 
-	return fetch_signed(i, 4, &offset) && push(i, next_pc(i)) && done(i, next_pc(i) + offset);
+	return fetch_signed(i, 4, &offset) && call_to(i, next_pc(i) + offset);
+}
+
+/* ff: inc and dec of a register; call, jmp and push of registers and memory. */
+static bool group_ff(struct insn *i)
+{
+	uint64_t value;
+
+	if (!do_modrm(i, 0, NULL))
+		return false;
+	unsigned op = i->reg & 7;
+	if (op < 2)
+		return i->is_register && count(i, i->rm, op ? SUB : ADD);
+	i->width = stack_width(i);
+	if ((op & 1) || !rm_load(i, &value)) /* odd: far, or undefined */
+		return false;
+	if (op == 2)
+		return call_to(i, value);
+	return op == 4 ? done(i, value) : push(i, value) && step(i);
 }
 
 static bool condition(const struct insn *i, unsigned code)
@@ -475,6 +546,8 @@ static bool one_byte(struct insn *i, uint8_t opcode)
 	unsigned low = (opcode & 7) | (i->rex & 1) << 3;
 
 	switch (opcode) {
+	case 0x40 ... 0x4f: /* not in long mode, where it is REX */
+		return !i->long_mode && count(i, opcode & 7, opcode & 8 ? SUB : ADD);
 	case 0x50 ... 0x57:
 		return push_reg(i, low);
 	case 0x58 ... 0x5f:
@@ -499,8 +572,10 @@ static bool one_byte(struct insn *i, uint8_t opcode)
 		return i->rex == 0 && step(i); /* with REX.B an exchange */
 	case 0xb8 ... 0xbf:
 		return move_immediate_reg(i, low);
+	case 0xc2:
+		return ret(i, 2);
 	case 0xc3:
-		return ret(i);
+		return ret(i, 0);
 	case 0xc7:
 		return move_immediate_rm(i);
 	case 0xc9:
@@ -511,6 +586,8 @@ static bool one_byte(struct insn *i, uint8_t opcode)
 		return jump(i, 4);
 	case 0xeb:
 		return jump(i, 1);
+	case 0xff:
+		return group_ff(i);
 	case 0x0f:
 		return two_byte(i);
 	default:
@@ -552,14 +629,21 @@ static bool run(struct insn *i)
 	return one_byte(i, opcode);
 }
 
+/* In long mode the bases of these are 0 whatever they are. */
+static bool is_flat(const struct stasis_regs_x86 *regs, bool long_mode)
+{
+	return long_mode || (regs->cs == USER32_CS && regs->ss == USER_DS && regs->ds == USER_DS);
+}
+
 bool sts_arch_emulate(struct stasis_regs_x86 *regs, const uint8_t *bytes, size_t len, bool long_mode,
 		      const struct sts_arch_mem *mem)
 {
 	struct stasis_regs_x86 copy = *regs;
 	struct insn i = {.regs = &copy, .mem = mem, .bytes = bytes, .len = len, .long_mode = long_mode, .width = 4};
 
-	if ((regs->eflags & TRAP_FLAG) || !run(&i))
+	if ((regs->eflags & (TRAP_FLAG | ALIGNMENT_CHECK)) || !is_flat(regs, long_mode) || !run(&i))
 		return false;
+	copy.eflags &= ~(uint64_t)RESUME_FLAG;
 	*regs = copy;
 	return true;
 }

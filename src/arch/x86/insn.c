@@ -8,10 +8,11 @@ const size_t sts_arch_break_pc_advance = 1;
 const size_t sts_arch_insn_max = 15;
 
 #define USER32_CS 0x23
+#define SELECTOR_LOCAL 4 /* modify_ldt(2) makes no 64-bit segments */
 
 bool sts_arch_long_mode(const struct stasis_regs_x86 *regs)
 {
-	return regs->cs != USER32_CS;
+	return regs->cs != USER32_CS && !(regs->cs & SELECTOR_LOCAL);
 }
 
 static bool is_prefix(uint8_t byte, bool long_mode)

@@ -277,6 +277,22 @@ static int to_syscall_stop(pid_t tid)
 	return r < 0 ? r : 0;
 }
 
+/*
+ * From the exit of our call to a stop like the one we came from: only on the way
+ * through such a stop does the kernel restart the call that was interrupted.
+ */
+static int to_rest(pid_t tid)
+{
+	int r = sts_os_interrupt(tid);
+
+	while (r >= 0 && r != STS_REPORT_INTERRUPT && r != STS_REPORT_GROUP) {
+		r = sts_os_resume(tid, STS_RUN_CONTINUE, 0);
+		if (r == 0)
+			r = stop_of(tid);
+	}
+	return r < 0 ? r : 0;
+}
+
 static void call_registers(struct stasis_regs_x86 *r, bool wide, uint64_t pc, long number, const uint64_t args[6])
 {
 	r->rip = pc;
@@ -321,6 +337,8 @@ int sts_os_syscall_inject(pid_t pid, pid_t tid, long number, const uint64_t args
 		return r; /* it died: nothing to put back */
 	*result_ret = search.wide ? (int64_t)regs.rax : (int32_t)regs.rax;
 	r = sts_os_regs_set(tid, &saved);
+	if (r == 0)
+		r = to_rest(tid);
 	return r < 0 ? r : sts_os_sigmask_set(tid, mask);
 }
 
