@@ -10,6 +10,7 @@
  * ACTOR_RESULT. As "child N" it ends at once with status N.
  */
 #include "actor.h"
+#include "actor_insns.h"
 #include "shared.h"
 
 #include <limits.h>
@@ -173,7 +174,7 @@ static void handle(int signo, const char *flags)
 
 	memset(&act, 0, sizeof(act));
 	act.sa_sigaction = handler;
-	act.sa_flags = SA_SIGINFO | (strchr(flags, 'r') ? SA_RESTART : 0);
+	act.sa_flags = SA_SIGINFO | (strchr(flags, 'r') ? SA_RESTART : 0) | (strchr(flags, 'n') ? SA_NODEFER : 0);
 	if (sigaction(signo, &act, NULL) < 0)
 		sts_target_fail("sigaction");
 }
@@ -408,6 +409,21 @@ static void load(unsigned n)
 	set(ACTOR_RESULT, sum);
 }
 
+/* The results of n calls rolled into one. */
+static void run_insns(unsigned n)
+{
+	uint64_t sum = 0;
+
+	while (n-- > 0) {
+		uint64_t io[4] = {3, 1, 4, 1};
+
+		sum = sum * 1000003 + insn_block(io);
+		for (int i = 0; i < 4; i++)
+			sum = sum * 1000003 + io[i];
+	}
+	set(ACTOR_RESULT, sum);
+}
+
 static bool signal_command(const char *word, int signo, const char *rest)
 {
 	if (strcmp(word, "handle") == 0)
@@ -466,6 +482,8 @@ static bool number_command(const char *word, unsigned n)
 		get_pids(n);
 	else if (strcmp(word, "sleep") == 0)
 		snooze(n);
+	else if (strcmp(word, "insns") == 0)
+		run_insns(n);
 	else if (strcmp(word, "exit") == 0)
 		syscall(SYS_exit_group, (int)n);
 	else
@@ -485,6 +503,8 @@ static bool plain_command(const char *word)
 		own_tracer();
 	else if (strcmp(word, "leave") == 0)
 		leave();
+	else if (strcmp(word, "flags") == 0)
+		set(ACTOR_RESULT, insn_flags());
 	else if (strcmp(word, "map") == 0)
 		map_pages();
 	else if (strcmp(word, "nothing") != 0)
@@ -552,6 +572,10 @@ int main(int argc, char **argv)
 	set(ACTOR_FUNCTION, (uint64_t)(uintptr_t)actor_function);
 	set(ACTOR_VARIABLE, (uint64_t)(uintptr_t)&actor_variable);
 	set(ACTOR_HANDLER, (uint64_t)(uintptr_t)handler);
+	set(ACTOR_BLOCK, (uint64_t)(uintptr_t)insn_table);
+	set(ACTOR_BLOCK_N, (uint64_t)(insn_table_end - insn_table));
+	set(ACTOR_FLAGS, (uint64_t)(uintptr_t)insn_flags_table);
+	set(ACTOR_FLAGS_N, (uint64_t)(insn_flags_table_end - insn_flags_table));
 	add(ACTOR_IMAGES);
 	sts_target_send(&pipes, "ready");
 	command_loop(NULL);

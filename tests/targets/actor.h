@@ -35,6 +35,11 @@ enum actor_counter {
 	ACTOR_GO,         /* set by the case: what holds may go on */
 	ACTOR_IMAGES,     /* programs begun: 1, and one more for each exec */
 	ACTOR_LEFT,       /* threads that stopped spinning because they were told */
+	/* tables of struct insn (actor_insns.h): address and number of entries */
+	ACTOR_BLOCK,
+	ACTOR_BLOCK_N,
+	ACTOR_FLAGS,
+	ACTOR_FLAGS_N,
 };
 
 #endif
