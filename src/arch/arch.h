@@ -29,6 +29,7 @@ extern const size_t sts_arch_insn_max;
 enum sts_insn_class {
 	STS_INSN_PLAIN,   /* can be stepped with every other LWP at rest */
 	STS_INSN_SYSCALL, /* enters the kernel and may block there */
+	STS_INSN_PUSH_FLAGS, /* shows the flags, the trap flag of a single step included, on the stack */
 };
 /* What stands at the start of insn (len readable bytes). long_mode: 64-bit code. */
 enum sts_insn_class sts_arch_insn_classify(const uint8_t *insn, size_t len, bool long_mode);
@@ -55,6 +56,8 @@ uint64_t sts_arch_watch_control_set(uint64_t dr7, int slot, enum stasis_watch_ki
 uint64_t sts_arch_watch_control_clear(uint64_t dr7, int slot);
 /* First slot that DR6 says was hit, -1 if none. */
 int sts_arch_watch_hit(uint64_t dr6);
+/* The trap flag: in the flags register, and where PUSH_FLAGS has put them. */
+#define STS_ARCH_TRAP_FLAG 0x100u
 /* Whether DR6 says a single step is done. */
 bool sts_arch_step_hit(uint64_t dr6);
 

@@ -77,6 +77,7 @@ struct sts_lwp {
 
 	bool at_breakpoint;  /* hit at this PC was accounted for: pass over it */
 	bool stepping_over;  /* single step of ours with the breakpoint out */
+	enum sts_insn_class step_insn; /* what a single step will execute */
 	uint64_t over_addr;  /* of that breakpoint */
 	uint64_t over_mask;  /* signal mask to put back after it */
 	int deferred_signal; /* to deliver after it */
@@ -320,6 +321,7 @@ int sts_regs_flush(struct sts_lwp *lwp);
 
 /* --- trap.c: SIGTRAP, breakpoints met, stepping over them --------------------------------------- */
 bool sts_trap(struct sts_lwp *lwp, const siginfo_t *info); /* true: it was ours */
+void sts_step_look(struct sts_lwp *lwp);
 bool sts_step_over(struct sts_lwp *lwp);		   /* true: it is taken care of, do not run */
 void sts_step_over_end(struct sts_lwp *lwp);
 void sts_stepper_go(struct sts_space *space);

@@ -45,11 +45,14 @@ static enum sts_run how_to_run(const struct sts_lwp *lwp)
 
 	if (p->job_stopped && (lwp->stop.kind == STS_REPORT_GROUP || lwp->stop.kind == STS_REPORT_INTERRUPT))
 		return STS_RUN_LISTEN;
-	if (lwp->action == STASIS_STEP || lwp->sticky_step)
-		return STS_RUN_STEP;
-	if (sts_event_wanted(p, STASIS_EVENT_SYSCALL_ENTER) || sts_event_wanted(p, STASIS_EVENT_SYSCALL_EXIT))
-		return STS_RUN_SYSCALL;
-	return STS_RUN_CONTINUE;
+	bool exits = sts_event_wanted(p, STASIS_EVENT_SYSCALL_EXIT);
+	bool calls = exits || sts_event_wanted(p, STASIS_EVENT_SYSCALL_ENTER);
+	if (lwp->action == STASIS_STEP || lwp->sticky_step) {
+		/* The kernel's single step would pass a call without its events. */
+		bool meets_call = lwp->in_syscall ? exits : calls && lwp->step_insn == STS_INSN_SYSCALL;
+		return meets_call ? STS_RUN_SYSCALL : STS_RUN_STEP;
+	}
+	return calls ? STS_RUN_SYSCALL : STS_RUN_CONTINUE;
 }
 
 /* The kernel takes a signal only from a signal stop; elsewhere it is queued, and let through when it comes. */
@@ -84,6 +87,8 @@ bool sts_lwp_resume(struct sts_lwp *lwp, enum sts_run run, int signal)
 
 static void go(struct sts_lwp *lwp)
 {
+	if (lwp->action == STASIS_STEP || lwp->sticky_step)
+		sts_step_look(lwp);
 	enum sts_run run = how_to_run(lwp);
 
 	if (run == STS_RUN_STEP || lwp->process->space->n_breakpoints > 0 || lwp->process->watching)

@@ -80,6 +80,36 @@ static void repair(struct sts_lwp *lwp)
 		repair_disposition(lwp);
 }
 
+/* --- the tracee's memory ------------------------------------------------------------------------- */
+
+static int mem_read(void *arg, uint64_t addr, void *buf, size_t len)
+{
+	return sts_space_read(arg, addr, buf, len) == (ssize_t)len ? 0 : -1;
+}
+
+static int mem_write(void *arg, uint64_t addr, const void *buf, size_t len)
+{
+	return sts_space_write(arg, addr, buf, len) == (ssize_t)len ? 0 : -1;
+}
+
+static size_t read_insn(struct sts_lwp *lwp, uint8_t *insn, size_t cap)
+{
+	ssize_t n = sts_space_read(lwp->process, lwp->regs.rip, insn, cap);
+
+	return n > 0 ? n : 0;
+}
+
+/* Before a single step: what will be stepped? */
+void sts_step_look(struct sts_lwp *lwp)
+{
+	uint8_t insn[16];
+
+	lwp->step_insn = STS_INSN_PLAIN;
+	if (sts_regs_load(lwp) == 0)
+		lwp->step_insn =
+			sts_arch_insn_classify(insn, read_insn(lwp, insn, sizeof insn), sts_arch_long_mode(&lwp->regs));
+}
+
 /* --- traps ------------------------------------------------------------------------------------ */
 
 static void trap_event(struct sts_lwp *lwp, enum stasis_event_kind kind, const struct stasis_event_trap *trap)
@@ -117,6 +147,19 @@ static void step_event(struct sts_lwp *lwp)
 	trap_event(lwp, STASIS_EVENT_STEP, &(struct stasis_event_trap){.address = lwp->regs.rip, .slot = -1});
 }
 
+/* A stepped pushf has put the step's own trap flag on the stack. */
+static void hide_trap_flag(struct sts_lwp *lwp)
+{
+	uint16_t flags;
+
+	if (lwp->step_insn != STS_INSN_PUSH_FLAGS || sts_regs_load(lwp) < 0 || (lwp->regs.eflags & STS_ARCH_TRAP_FLAG))
+		return;
+	if (mem_read(lwp->process, lwp->regs.rsp, &flags, sizeof flags) < 0 || !(flags & STS_ARCH_TRAP_FLAG))
+		return;
+	flags &= ~STS_ARCH_TRAP_FLAG;
+	(void)!mem_write(lwp->process, lwp->regs.rsp, &flags, sizeof flags);
+}
+
 static bool on_step(struct sts_lwp *lwp, const siginfo_t *info)
 {
 	bool over = lwp->stepping_over;
@@ -126,6 +169,8 @@ static bool on_step(struct sts_lwp *lwp, const siginfo_t *info)
 		return false; /* the program steps itself */
 	if (info->si_code == TRAP_BRKPT)
 		lwp->process->disposition_known = false; /* a system call was stepped */
+	lwp->in_syscall = false;
+	hide_trap_flag(lwp);
 	sts_step_over_end(lwp);
 	repair(lwp);
 	if (wanted)
@@ -178,23 +223,6 @@ bool sts_trap(struct sts_lwp *lwp, const siginfo_t *info)
 }
 
 /* --- stepping over -------------------------------------------------------------------------------- */
-
-static int mem_read(void *arg, uint64_t addr, void *buf, size_t len)
-{
-	return sts_space_read(arg, addr, buf, len) == (ssize_t)len ? 0 : -1;
-}
-
-static int mem_write(void *arg, uint64_t addr, const void *buf, size_t len)
-{
-	return sts_space_write(arg, addr, buf, len) == (ssize_t)len ? 0 : -1;
-}
-
-static size_t read_insn(struct sts_lwp *lwp, uint8_t *insn, size_t cap)
-{
-	ssize_t n = sts_space_read(lwp->process, lwp->regs.rip, insn, cap);
-
-	return n > 0 ? n : 0;
-}
 
 static bool emulate(struct sts_lwp *lwp)
 {
@@ -266,12 +294,9 @@ static void abandon(struct sts_space *space)
 /* No signal may come between: a handler would return to the breakpoint and hit it again. */
 static bool step_out(struct sts_lwp *lwp, struct sts_breakpoint *b)
 {
-	uint8_t insn[16];
-	size_t len = read_insn(lwp, insn, sizeof insn);
+	sts_step_look(lwp);
 	/* A system call may block: run it only up to its entry, with everybody else free after that. */
-	enum sts_run run = sts_arch_insn_classify(insn, len, sts_arch_long_mode(&lwp->regs)) == STS_INSN_SYSCALL
-				   ? STS_RUN_SYSCALL
-				   : STS_RUN_STEP;
+	enum sts_run run = lwp->step_insn == STS_INSN_SYSCALL ? STS_RUN_SYSCALL : STS_RUN_STEP;
 
 	sts_signal_state_learn(lwp);
 	if (sts_os_sigmask_get(lwp->tid, &lwp->over_mask) < 0 ||

@@ -89,25 +89,27 @@ static void answer(struct round *r, const struct stasis_event *ev)
 		storm_resume(r->st, ev);
 }
 
-/* A random number of events, and perhaps some time without anybody looking; then it goes, whatever it is doing. */
-static void detach_somewhere(struct round *r)
+/* A random number of events; the last may stay unanswered, if it is one of the process that goes. */
+static void some_events(struct round *r)
 {
 	struct storm *st = r->st;
 	struct stasis_event ev;
-	uint64_t n = storm_random(st, MOST_EVENTS), end;
-	bool answers_last = storm_random(st, 2);
 
-	for (uint64_t i = 0; i < n; i++) {
-		if (stasis_wait(st->s, 0, sts_bound_ms(), &ev) < 0)
-			break;
+	for (uint64_t left = storm_random(st, MOST_EVENTS); left > 0 && !atomic_load(&st->sh->done); left--) {
+		STS_OK_S(st->s, stasis_wait(st->s, 0, sts_bound_ms(), &ev));
 		ATF_REQUIRE(ev.pid != r->pid || ev.kind != STASIS_EVENT_EXITED); /* it holds at its last gate */
-		if (i + 1 < n || answers_last)
+		if (left > 1 || ev.pid != r->pid || storm_random(st, 2))
 			answer(r, &ev);
-		if (atomic_load(&st->sh->done))
-			break;
 	}
-	end = storm_now_us() + storm_random(st, 200);
-	while (storm_now_us() < end)
+}
+
+/* Perhaps some time without anybody looking; then it goes, whatever it is doing. */
+static void detach_somewhere(struct round *r)
+{
+	struct storm *st = r->st;
+
+	some_events(r);
+	for (uint64_t end = storm_now_us() + storm_random(st, 200); storm_now_us() < end;)
 		;
 	if (storm_random(st, 3) == 0)
 		STS_OK_S(st->s, stasis_interrupt(st->s, r->pid));

@@ -232,10 +232,33 @@ static void begin(struct arena *a)
 	storm_open_gate(&a->st, 1);
 }
 
+/* A resume may have failed because somebody had just suspended the last LWP: nothing may stay at rest for that. */
+static void resume_all(struct arena *a)
+{
+	pid_t pids[MAX_PIDS], tids[MAX_PIDS];
+	size_t n = 0, n_lwps = 0;
+
+	STS_OK(stasis_process_list(a->st.s, pids, MAX_PIDS, &n));
+	for (size_t i = 0; i < n && i < MAX_PIDS; i++) {
+		if (stasis_lwp_list(a->st.s, pids[i], tids, MAX_PIDS, &n_lwps) < 0)
+			continue;
+		for (size_t k = 0; k < n_lwps && k < MAX_PIDS; k++) {
+			int r = stasis_lwp_unsuspend(a->st.s, tids[k]);
+
+			if (r == 0)
+				r = stasis_resume_lwp(a->st.s, tids[k], STASIS_CONTINUE, STASIS_SIGNAL_KEEP);
+		}
+		int r = stasis_resume(a->st.s, pids[i], NULL, 0);
+		if (r != STASIS_E_RUNNING)
+			STORM_MAY_DIE(r);
+	}
+}
+
 static void end(struct arena *a)
 {
 	struct stasis_event ev;
 
+	resume_all(a);
 	for (int i = 0; i < TARGETS; i++)
 		STORM_MAY_DIE(stasis_detach(a->st.s, a->targets[i], STASIS_SIGNAL_KEEP));
 	atomic_store(&a->st.sh->stop, 1);
