@@ -30,6 +30,7 @@ enum sts_insn_class {
 	STS_INSN_PLAIN,   /* can be stepped with every other LWP at rest */
 	STS_INSN_SYSCALL, /* enters the kernel and may block there */
 	STS_INSN_PUSH_FLAGS, /* shows the flags, the trap flag of a single step included, on the stack */
+	STS_INSN_POP_FLAGS, /* sets the flags from the stack, the trap flag perhaps included */
 };
 /* What stands at the start of insn (len readable bytes). long_mode: 64-bit code. */
 enum sts_insn_class sts_arch_insn_classify(const uint8_t *insn, size_t len, bool long_mode);

@@ -75,13 +75,14 @@ struct sts_lwp {
 	bool interrupted; /* interrupt sent, not seen */
 	int pass_once;	  /* signal that we queued for the user: no report */
 
-	bool at_breakpoint;  /* hit at this PC was accounted for: pass over it */
-	bool stepping_over;  /* single step of ours with the breakpoint out */
+	bool at_breakpoint;	       /* hit at this PC was accounted for: pass over it */
+	bool stepping_over;	       /* single step of ours with the breakpoint out */
 	enum sts_insn_class step_insn; /* what a single step will execute */
-	uint64_t over_addr;  /* of that breakpoint */
-	uint64_t over_mask;  /* signal mask to put back after it */
-	int deferred_signal; /* to deliver after it */
-	bool trapped;	     /* the stop is a SIGTRAP of ours: no signal of the program's */
+	bool step_own_flag;	       /* the program itself had the trap flag set before it */
+	uint64_t over_addr;	       /* of that breakpoint */
+	uint64_t over_mask;	       /* signal mask to put back after it */
+	int deferred_signal;	       /* to deliver after it */
+	bool trapped;		       /* the stop is a SIGTRAP of ours: no signal of the program's */
 
 	bool regs_valid, regs_dirty;
 	struct stasis_regs_x86 regs;
@@ -322,7 +323,7 @@ int sts_regs_flush(struct sts_lwp *lwp);
 /* --- trap.c: SIGTRAP, breakpoints met, stepping over them --------------------------------------- */
 bool sts_trap(struct sts_lwp *lwp, const siginfo_t *info); /* true: it was ours */
 void sts_step_look(struct sts_lwp *lwp);
-bool sts_step_over(struct sts_lwp *lwp);		   /* true: it is taken care of, do not run */
+bool sts_step_over(struct sts_lwp *lwp); /* true: it is taken care of, do not run */
 void sts_step_over_end(struct sts_lwp *lwp);
 void sts_stepper_go(struct sts_space *space);
 void sts_signal_state_learn(struct sts_lwp *lwp);

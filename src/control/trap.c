@@ -105,9 +105,11 @@ void sts_step_look(struct sts_lwp *lwp)
 	uint8_t insn[16];
 
 	lwp->step_insn = STS_INSN_PLAIN;
-	if (sts_regs_load(lwp) == 0)
-		lwp->step_insn =
-			sts_arch_insn_classify(insn, read_insn(lwp, insn, sizeof insn), sts_arch_long_mode(&lwp->regs));
+	if (sts_regs_load(lwp) < 0)
+		return;
+	lwp->step_own_flag = lwp->regs.eflags & STS_ARCH_TRAP_FLAG;
+	lwp->step_insn =
+		sts_arch_insn_classify(insn, read_insn(lwp, insn, sizeof insn), sts_arch_long_mode(&lwp->regs));
 }
 
 /* --- traps ------------------------------------------------------------------------------------ */
@@ -147,14 +149,22 @@ static void step_event(struct sts_lwp *lwp)
 	trap_event(lwp, STASIS_EVENT_STEP, &(struct stasis_event_trap){.address = lwp->regs.rip, .slot = -1});
 }
 
-/* A stepped pushf has put the step's own trap flag on the stack. */
+/*
+ * A stepped pushf has put the step's own trap flag on the stack; and once a popf
+ * was stepped the kernel takes the flag of later steps for the program's.
+ */
 static void hide_trap_flag(struct sts_lwp *lwp)
 {
 	uint16_t flags;
 
-	if (lwp->step_insn != STS_INSN_PUSH_FLAGS || sts_regs_load(lwp) < 0 || (lwp->regs.eflags & STS_ARCH_TRAP_FLAG))
+	if (lwp->step_own_flag || sts_regs_load(lwp) < 0)
 		return;
-	if (mem_read(lwp->process, lwp->regs.rsp, &flags, sizeof flags) < 0 || !(flags & STS_ARCH_TRAP_FLAG))
+	if ((lwp->regs.eflags & STS_ARCH_TRAP_FLAG) && lwp->step_insn != STS_INSN_POP_FLAGS) {
+		lwp->regs.eflags &= ~(uint64_t)STS_ARCH_TRAP_FLAG;
+		lwp->regs_dirty = true;
+	}
+	if (lwp->step_insn != STS_INSN_PUSH_FLAGS || mem_read(lwp->process, lwp->regs.rsp, &flags, sizeof flags) < 0 ||
+	    !(flags & STS_ARCH_TRAP_FLAG))
 		return;
 	flags &= ~STS_ARCH_TRAP_FLAG;
 	(void)!mem_write(lwp->process, lwp->regs.rsp, &flags, sizeof flags);

@@ -50,6 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memory.answers = data[0] & 2;
 	memset(&regs, data[1], sizeof(regs));
 	regs.cs = long_mode ? 0x33 : 0x23;
+	regs.ss = regs.ds = 0x2b;
 	regs.eflags = 0x202 | (data[1] & 0xd5);
 	regs.rip = long_mode ? 0x555555554000 : 0x8048000;
 	before = regs;

@@ -42,6 +42,8 @@ enum sts_insn_class sts_arch_insn_classify(const uint8_t *insn, size_t len, bool
 		at++;
 	if (at < len && insn[at] == 0x9c) /* pushf */
 		return STS_INSN_PUSH_FLAGS;
+	if (at < len && (insn[at] == 0x9d || insn[at] == 0xcf)) /* popf, iret */
+		return STS_INSN_POP_FLAGS;
 	if (len - at < 2)
 		return STS_INSN_PLAIN;
 	bool fast = insn[at] == 0x0f && (insn[at + 1] == 0x05 || insn[at + 1] == 0x34); /* syscall, sysenter */
