@@ -18,8 +18,7 @@ enum mode { BOTH, PARENT, CHILD, UNWANTED };
 static const char *const mode_names[] = {"both followed", "parent followed", "child followed", "birth unwanted"};
 static const char *const fates[] = {"exec", "exit", "crash", "kill", "again"};
 
-#define KIND(name_, how_, flags_, stack_, event_)                                                                      \
-	{#name_, how_, flags_, stack_, STASIS_EVENT_##event_},
+#define KIND(name_, how_, flags_, stack_, event_) {#name_, how_, flags_, stack_, STASIS_EVENT_##event_},
 static const struct kind {
 	const char *name;
 	enum birth_how how;
@@ -236,7 +235,8 @@ static pid_t child_pid(const struct run *r)
 	return (pid_t)r->sh->counter[BIRTHS_CHILD_SELF];
 }
 
-static const struct stasis_event *find(const struct run *r, pid_t pid, enum stasis_event_kind kind, enum stasis_side side)
+static const struct stasis_event *find(const struct run *r, pid_t pid, enum stasis_event_kind kind,
+				       enum stasis_side side)
 {
 	for (size_t i = 0; i < r->n; i++) {
 		const struct stasis_event *ev = &r->events[i];

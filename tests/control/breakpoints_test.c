@@ -191,7 +191,8 @@ static void one_at_a_time(const char *program, unsigned others)
 	finish(&a);
 }
 
-STS_TC_BOTH(each_instruction, 60, "a breakpoint on any kind of instruction is hit as often as it runs, with its own effect")
+STS_TC_BOTH(each_instruction, 60,
+	    "a breakpoint on any kind of instruction is hit as often as it runs, with its own effect")
 {
 	one_at_a_time("actor", 0);
 }
@@ -339,7 +340,8 @@ STS_TC_BOTH(nobody_misses_it, 60, "while one thread passes it, no other runs pas
 	finish(&a);
 }
 
-STS_TC_BOTH(removed_hits_are_dropped, 60, "hits kept back are dropped with their breakpoint, and the instruction runs once")
+STS_TC_BOTH(removed_hits_are_dropped, 60,
+	    "hits kept back are dropped with their breakpoint, and the instruction runs once")
 {
 	struct actor a;
 
@@ -512,7 +514,8 @@ STS_TC_BOTH(vfork_unwanted, 20, "so does one nobody asked about")
 	child_let_go("vfork call", STASIS_EVENT_VFORK, false);
 }
 
-STS_TC_BOTH(detached_child_is_clean, 20, "a child detached at its parent's birth event reports nothing and has no breakpoints")
+STS_TC_BOTH(detached_child_is_clean, 20,
+	    "a child detached at its parent's birth event reports nothing and has no breakpoints")
 {
 	struct stasis_event ev;
 	struct actor a;
@@ -552,7 +555,8 @@ STS_TC_BOTH(exec_drops_all, 20, "exec drops all breakpoints, and new ones can be
 	finish(&a);
 }
 
-STS_TC_BOTH(in_handler, 30, "a breakpoint in a signal handler is hit once per signal, also when the signal meets one in the program")
+STS_TC_BOTH(in_handler, 30,
+	    "a breakpoint in a signal handler is hit once per signal, also when the signal meets one in the program")
 {
 	struct stasis_event ev;
 	struct actor a;
@@ -635,7 +639,8 @@ STS_TC_BOTH(step_from_hit, 20, "a step from a hit executes that very instruction
 	finish(&a);
 }
 
-STS_TC_BOTH(two_sessions_of_life, 20, "after a detach with breakpoints planted the program is its own again; a new attach finds it so")
+STS_TC_BOTH(two_sessions_of_life, 20,
+	    "after a detach with breakpoints planted the program is its own again; a new attach finds it so")
 {
 	uint8_t before[8], after[8];
 	struct actor a;

@@ -318,7 +318,8 @@ size_t read_to_end(int fd, char *buf, size_t size)
 		ssize_t got;
 
 		if (poll(&p, 1, sts_bound_ms()) != 1)
-			atf_tc_fail("somebody still holds the other side of a pipe; so far it said \"%.*s\"", (int)n, buf);
+			atf_tc_fail("somebody still holds the other side of a pipe; so far it said \"%.*s\"", (int)n,
+				    buf);
 		got = read(fd, buf + n, size - 1 - n);
 		if (got < 0 && errno == EINTR)
 			continue;

@@ -10,7 +10,7 @@
 #include "test.h"
 
 #define BIT(kind_) STASIS_EVENT_BIT(STASIS_EVENT_##kind_)
-#define SIGBIT(signo_) (UINT64_C(1) << ((signo_) - 1))
+#define SIGBIT(signo_) (UINT64_C(1) << ((signo_)-1))
 
 struct actor {
 	struct stasis_session *s;

@@ -162,7 +162,8 @@ STS_TC_BOTH(cut_short, 20, "a buffer too small gets what fits and the true size"
 		ATF_REQUIRE_EQ(memcmp(part, whole, size), 0);
 		STS_FAILS(STASIS_E_BAD_ARGUMENT, stasis_regs_set(d.s, d.pid, sets[i], whole, size - 8));
 	}
-	STS_FAILS(STASIS_E_BAD_ARGUMENT, stasis_regs_get(d.s, d.pid, (enum stasis_regset)99, whole, sizeof(whole), &size));
+	STS_FAILS(STASIS_E_BAD_ARGUMENT,
+		  stasis_regs_get(d.s, d.pid, (enum stasis_regset)99, whole, sizeof(whole), &size));
 	STS_FAILS(STASIS_E_BAD_ARGUMENT, stasis_regs_set(d.s, d.pid, (enum stasis_regset)0, whole, 100));
 	store(&d); /* nothing of all that has changed anything */
 	ATF_REQUIRE_EQ(memcmp(d.area.out.general, d.area.in.general, 4 * 8), 0);
@@ -398,7 +399,8 @@ static void xstate_set(const char *program)
 	end(&d);
 }
 
-STS_TC_BOTH(xstate, 20, "the whole extended state (AVX-512 where the CPU has it) is read as loaded, and found as written")
+STS_TC_BOTH(xstate, 20,
+	    "the whole extended state (AVX-512 where the CPU has it) is read as loaded, and found as written")
 {
 	xstate_set("regs");
 }

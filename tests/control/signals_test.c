@@ -31,8 +31,8 @@ static void queue(pid_t pid, pid_t tid, int signo, int value)
 	info.si_pid = getpid();
 	info.si_uid = getuid();
 	info.si_value.sival_int = value;
-	STS_SYS(tid ? syscall(SYS_rt_tgsigqueueinfo, pid, tid, signo, &info) :
-		      syscall(SYS_rt_sigqueueinfo, pid, signo, &info));
+	STS_SYS(tid ? syscall(SYS_rt_tgsigqueueinfo, pid, tid, signo, &info)
+		    : syscall(SYS_rt_sigqueueinfo, pid, signo, &info));
 }
 
 static void expect_signal(struct actor *a, int signo, struct stasis_event *ev)
@@ -259,7 +259,8 @@ STS_TC_BOTH(pass_signals_inherited, 20, "births and later tracees inherit the se
 	STS_SYS(kill(a.pid, SIGURG));
 	STS_SYS(kill(ev.data.birth.child, SIGURG));
 	STS_SYS(kill(ev.data.birth.child, SIGWINCH));
-	sts_expect_event(s, STASIS_EVENT_SIGNAL, &ev); /* the one that is not passed, of one who came first to the others */
+	sts_expect_event(s, STASIS_EVENT_SIGNAL,
+			 &ev); /* the one that is not passed, of one who came first to the others */
 	ATF_REQUIRE_EQ(ev.data.signal.info.si_signo, SIGWINCH);
 	sts_resume(s, ev.pid);
 	a.sh->counter[ACTOR_GO] = 1;
@@ -585,7 +586,7 @@ STS_TC_BOTH(own_sigtrap_beside_ours, 20, "with breakpoints about, the program's 
 
 struct trap_state {
 	uint64_t blocked, ignored, caught; /* as /proc has them */
-	uint64_t own[3];                   /* as the program does */
+	uint64_t own[3];		   /* as the program does */
 };
 
 static void look(struct actor *a, bool ask, struct trap_state *ret)

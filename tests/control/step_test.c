@@ -95,7 +95,8 @@ static void through_block(const char *program, unsigned threads)
 		last = pc;
 	}
 	for (size_t i = 0; i < n; i++)
-		ATF_REQUIRE_EQ_MSG(met[i], t[i].times, "instruction %zu was met %llu times", i, (unsigned long long)met[i]);
+		ATF_REQUIRE_EQ_MSG(met[i], t[i].times, "instruction %zu was met %llu times", i,
+				   (unsigned long long)met[i]);
 	sts_resume(a.s, a.pid);
 	ATF_REQUIRE_EQ(actor_done(&a), result);
 	actor_do(&a, "join");
@@ -146,7 +147,8 @@ STS_TC_BOTH(trap_flag_hidden_i386, 20, "the same of an i386 tracee")
 	flags_hidden("actor-32");
 }
 
-STS_TC_BOTH(breakpoint_ahead, 20, "a step that ends before a breakpoint is a step; the breakpoint is hit when it is executed")
+STS_TC_BOTH(breakpoint_ahead, 20,
+	    "a step that ends before a breakpoint is a step; the breakpoint is hit when it is executed")
 {
 	struct stasis_event ev;
 	struct insn *t;
@@ -215,7 +217,8 @@ STS_TC_BOTH(system_call_i386, 20, "the same of an i386 tracee")
 	over_syscall("actor-32");
 }
 
-STS_TC_BOTH(system_call_reported, 20, "a stepped system call whose events are wanted gives entry and exit, then the step")
+STS_TC_BOTH(system_call_reported, 20,
+	    "a stepped system call whose events are wanted gives entry and exit, then the step")
 {
 	uint64_t pc;
 	struct stasis_event ev;
@@ -421,7 +424,8 @@ STS_TC_BOTH(all_step, 30, "LWPs asked to step give one step each")
 	actor_interrupt(&a);
 	for (unsigned t = 0; t < 4; t++)
 		specs[t] = (struct stasis_resume_spec){.tid = (pid_t)actor_counter(&a, ACTOR_TID + t),
-						       .action = STASIS_STEP, .signal = STASIS_SIGNAL_KEEP};
+						       .action = STASIS_STEP,
+						       .signal = STASIS_SIGNAL_KEEP};
 	STS_OK_S(a.s, stasis_resume(a.s, a.pid, specs, 4));
 	while (seen != 15) {
 		unsigned t = 0, n = 0;
@@ -447,7 +451,8 @@ STS_TC_BOTH(all_step, 30, "LWPs asked to step give one step each")
 	finish(&a);
 }
 
-STS_TC_BOTH(forgotten_step, 20, "a step that was not done when another event came is forgotten by a resume that continues")
+STS_TC_BOTH(forgotten_step, 20,
+	    "a step that was not done when another event came is forgotten by a resume that continues")
 {
 	struct stasis_event ev;
 	struct actor a;
@@ -505,7 +510,8 @@ STS_TC_BOTH(unwanted, 20, "a step whose event is not wanted just happens")
 	finish(&a);
 }
 
-STS_TC_BOTH(interrupted_call_goes_on, 20, "a step asked for in the middle of a call that sleeps is done when the call ends")
+STS_TC_BOTH(interrupted_call_goes_on, 20,
+	    "a step asked for in the middle of a call that sleeps is done when the call ends")
 {
 	struct stasis_event ev;
 	struct actor a;

@@ -245,8 +245,8 @@ STS_TC_BOTH(four_and_no_more, 20, "there are four debug registers, each is told,
 		slots |= 1U << slot;
 	}
 	slot = 77;
-	STS_FAILS(STASIS_E_NO_DEBUG_REGISTER, stasis_watch_insert(a.s, a.pid, 0, STASIS_WATCH_WRITE,
-								  variable(&a) + 32, 4, 0, &slot));
+	STS_FAILS(STASIS_E_NO_DEBUG_REGISTER,
+		  stasis_watch_insert(a.s, a.pid, 0, STASIS_WATCH_WRITE, variable(&a) + 32, 4, 0, &slot));
 	ATF_REQUIRE_EQ(slot, 77);
 	STS_OK_S(a.s, stasis_watch_remove(a.s, a.pid, 2));
 	STS_OK_S(a.s, stasis_watch_insert(a.s, a.pid, 0, STASIS_WATCH_WRITE, variable(&a) + 32, 4, 0, &slot));
@@ -278,7 +278,8 @@ STS_TC_BOTH(errors, 20, "what fits no debug register is refused")
 	STS_FAILS(STASIS_E_BAD_ARGUMENT, stasis_watch_insert(a.s, a.pid, 0, (enum stasis_watch_kind)9, v, 4, 0, NULL));
 	STS_FAILS(STASIS_E_BAD_ARGUMENT, stasis_watch_insert(a.s, a.pid, 0, STASIS_WATCH_WRITE, v, 4, 1U << 9, NULL));
 	/* A kernel address: the kernel itself says no. */
-	ATF_REQUIRE(stasis_watch_insert(a.s, a.pid, 0, STASIS_WATCH_WRITE, UINT64_C(0xffff800000000000), 4, 0, NULL) < 0);
+	ATF_REQUIRE(stasis_watch_insert(a.s, a.pid, 0, STASIS_WATCH_WRITE, UINT64_C(0xffff800000000000), 4, 0, NULL) <
+		    0);
 	STS_FAILS(STASIS_E_NO_BREAKPOINT, stasis_watch_remove(a.s, a.pid, 0));
 	STS_FAILS(STASIS_E_NO_BREAKPOINT, stasis_watch_remove(a.s, a.pid, -1));
 	STS_FAILS(STASIS_E_NO_BREAKPOINT, stasis_watch_remove(a.s, a.pid, 4));
@@ -381,8 +382,8 @@ STS_TC_BOTH(one_lwp, 20, "a watch of one LWP is met by that one alone")
 	}
 	actor_done(&a);
 	actor_interrupt(&a);
-	STS_FAILS(STASIS_E_BAD_LWP, stasis_watch_insert(a.s, a.pid, getpid(), STASIS_WATCH_WRITE, variable(&a), 4, 0,
-							NULL));
+	STS_FAILS(STASIS_E_BAD_LWP,
+		  stasis_watch_insert(a.s, a.pid, getpid(), STASIS_WATCH_WRITE, variable(&a), 4, 0, NULL));
 	sts_resume(a.s, a.pid);
 	actor_do(&a, "join");
 	finish(&a);

@@ -12,12 +12,12 @@ struct bomb {
 	struct storm st;
 	pid_t root;
 	unsigned hold_percent;
-	bool defusing;             /* nothing is held any more */
+	bool defusing; /* nothing is held any more */
 	pid_t held[DESCENDANTS + MORE];
 	size_t n_held;
-	struct storm_table born;   /* value 0: its first event came, 1: its end */
+	struct storm_table born; /* value 0: its first event came, 1: its end */
 	unsigned n_first, n_ended;
-	int end_status;            /* what every descendant must end with */
+	int end_status; /* what every descendant must end with */
 };
 
 enum { FIRST, ENDED };

@@ -14,8 +14,8 @@ enum { FULL = 1000, WORKERS = 3, ITERATIONS = 1500, MOST_EVENTS = 60 };
 struct round {
 	struct storm *st;
 	pid_t pid;
-	bool attached;    /* a child of ours, not of the session */
-	bool gone;        /* it was quicker than we */
+	bool attached; /* a child of ours, not of the session */
+	bool gone;     /* it was quicker than we */
 	uint64_t flags;
 };
 

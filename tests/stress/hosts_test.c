@@ -15,9 +15,9 @@ enum { HOSTS = 8, TARGETS = 3, FULL_CALLS = 20000, MAX_PIDS = 64, SEEN = 1 << 16
 struct arena {
 	struct storm st;
 	pid_t targets[TARGETS];
-	unsigned calls;              /* per host thread */
+	unsigned calls; /* per host thread */
 	_Atomic uint64_t events, answers;
-	_Atomic int bad_result;      /* the first answer that makes no sense */
+	_Atomic int bad_result; /* the first answer that makes no sense */
 	_Atomic unsigned bad_operation;
 	_Atomic unsigned char seen[SEEN]; /* by sequence number, each event once */
 	_Atomic bool seen_twice;
@@ -30,10 +30,10 @@ struct host {
 };
 
 static const int sensible[] = {
-	STASIS_E_GONE,          STASIS_E_NO_PROCESS,   STASIS_E_NOT_TRACED,  STASIS_E_ALREADY_TRACED,
-	STASIS_E_RUNNING,       STASIS_E_BAD_LWP,      STASIS_E_BAD_ADDRESS, STASIS_E_TIMEOUT,
-	STASIS_E_NO_TRACEE,     STASIS_E_INTERRUPTED,  STASIS_E_EXISTS,      STASIS_E_NO_BREAKPOINT,
-	STASIS_E_BAD_STATE,     STASIS_E_ALL_SUSPENDED, STASIS_E_MID_EXEC,   STASIS_E_ZOMBIE,
+	STASIS_E_GONE,	    STASIS_E_NO_PROCESS,    STASIS_E_NOT_TRACED,  STASIS_E_ALREADY_TRACED,
+	STASIS_E_RUNNING,   STASIS_E_BAD_LWP,	    STASIS_E_BAD_ADDRESS, STASIS_E_TIMEOUT,
+	STASIS_E_NO_TRACEE, STASIS_E_INTERRUPTED,   STASIS_E_EXISTS,	  STASIS_E_NO_BREAKPOINT,
+	STASIS_E_BAD_STATE, STASIS_E_ALL_SUSPENDED, STASIS_E_MID_EXEC,	  STASIS_E_ZOMBIE,
 };
 
 static void judge(struct host *h, unsigned operation, int result)
@@ -155,8 +155,8 @@ static int op_breakpoint(struct host *h)
 	uint64_t site = h->a->st.sh->address[dice(h, STORM_SITES)];
 	pid_t pid = some_target(h);
 
-	return dice(h, 2) ? stasis_breakpoint_insert(h->a->st.s, pid, site) :
-			    stasis_breakpoint_remove(h->a->st.s, pid, site);
+	return dice(h, 2) ? stasis_breakpoint_insert(h->a->st.s, pid, site)
+			  : stasis_breakpoint_remove(h->a->st.s, pid, site);
 }
 
 static int op_mask(struct host *h)
@@ -201,8 +201,8 @@ static int op_session(struct host *h)
 }
 
 static int (*const operations[])(struct host *h) = {
-	op_wait,      op_wait,   op_wait, op_wait, op_interrupt,  op_resume,   op_step,   op_look,
-	op_registers, op_memory, op_breakpoint, op_mask, op_suspend, op_detach, op_session,
+	op_wait,      op_wait,	 op_wait,	op_wait, op_interrupt, op_resume, op_step,    op_look,
+	op_registers, op_memory, op_breakpoint, op_mask, op_suspend,   op_detach, op_session,
 };
 
 static void *host_main(void *arg)
@@ -224,8 +224,9 @@ static void begin(struct arena *a)
 	storm_begin_session(&a->st);
 	a->calls = sts_rounds(FULL_CALLS, 500);
 	for (int i = 0; i < TARGETS; i++) {
-		a->targets[i] = storm_start(&a->st, "work", 2, 0,
-					    STORM_WORK_BIRTHS | STORM_WORK_CHURN | STORM_WORK_SIGNALS | STORM_WORK_SLEEPS);
+		a->targets[i] =
+			storm_start(&a->st, "work", 2, 0,
+				    STORM_WORK_BIRTHS | STORM_WORK_CHURN | STORM_WORK_SIGNALS | STORM_WORK_SLEEPS);
 		storm_await_gate(&a->st, 1);
 		atomic_store(&a->st.sh->at_gate, 0);
 	}
@@ -284,6 +285,7 @@ STS_TC(all_at_once, 600, "threads of the host call everything at once on one iso
 	for (int i = 0; i < HOSTS; i++)
 		pthread_join(hosts[i].thread, NULL);
 	ATF_REQUIRE_MSG(!a.seen_twice, "an event went to two waiters");
-	ATF_REQUIRE_MSG(a.bad_result == 0, "operation %u answered %s", a.bad_operation, stasis_error_name(a.bad_result));
+	ATF_REQUIRE_MSG(a.bad_result == 0, "operation %u answered %s", a.bad_operation,
+			stasis_error_name(a.bad_result));
 	end(&a);
 }

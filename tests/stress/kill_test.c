@@ -12,7 +12,7 @@ enum { FULL = 1000, LONGEST_US = 4000, WORKERS = 3, MAX_LWPS = 64 };
 struct killer {
 	sem_t go;
 	pthread_t thread;
-	pid_t pid;              /* whom; 0: go home */
+	pid_t pid; /* whom; 0: go home */
 	uint64_t delay_us;
 };
 
@@ -136,8 +136,8 @@ static void bury_children(struct round *r)
 
 static void choose_mask(struct round *r)
 {
-	const uint64_t births = STASIS_EVENTS_BIRTH | STASIS_EVENT_BIT(STASIS_EVENT_VFORK_DONE) |
-				STASIS_EVENT_BIT(STASIS_EVENT_EXEC);
+	const uint64_t births =
+		STASIS_EVENTS_BIRTH | STASIS_EVENT_BIT(STASIS_EVENT_VFORK_DONE) | STASIS_EVENT_BIT(STASIS_EVENT_EXEC);
 	const uint64_t lwps = STASIS_EVENT_BIT(STASIS_EVENT_LWP_CREATE) | STASIS_EVENT_BIT(STASIS_EVENT_LWP_EXIT);
 	struct stasis_event_mask mask = {.all_stop = STASIS_EVENT_BIT(STASIS_EVENT_BREAKPOINT)};
 	const uint64_t groups[] = {births, lwps, STASIS_EVENTS_SYSCALL, STASIS_EVENT_BIT(STASIS_EVENT_SIGNAL)};

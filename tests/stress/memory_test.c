@@ -58,8 +58,8 @@ struct trial {
 	struct storm st;
 	struct stasis_spawn_opts spawn;
 	struct stasis_session_opts opts;
-	bool retries;     /* ask again after -ENOMEM, and complete the work */
-	bool refused;     /* something was */
+	bool retries; /* ask again after -ENOMEM, and complete the work */
+	bool refused; /* something was */
 	pid_t pid;
 	unsigned ends;
 	bool planted;
@@ -254,7 +254,8 @@ static void trials(bool retries)
 	t.opts.flags = sts_kind() == STS_DIRECT ? STASIS_SESSION_DIRECT : 0;
 	/* In the short form most are left out, but for the first ones, where most kinds are. */
 	unsigned stride = sts_rounds(20, 1) >= 20 ? 1 : 20;
-	for (long n = 1; (end = run_trial(&t, n)) != COMPLETED; n += n < 40 ? 1 : 1 + (long)storm_random(&t.st, stride)) {
+	for (long n = 1; (end = run_trial(&t, n)) != COMPLETED;
+	     n += n < 40 ? 1 : 1 + (long)storm_random(&t.st, stride)) {
 		survived += end == SURVIVED;
 		refused += end == REFUSED;
 	}

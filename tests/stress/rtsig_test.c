@@ -16,9 +16,9 @@ enum { FULL_STOPS = 1000, PER_STOP = 34 /* of each of three kinds */ };
 struct account {
 	struct storm st;
 	pid_t pid;
-	uint64_t n;                        /* of each kind */
+	uint64_t n; /* of each kind */
 	uint64_t reported[STORM_RT_KINDS];
-	_Atomic uint64_t allowed;          /* how many of each the sender may have sent */
+	_Atomic uint64_t allowed; /* how many of each the sender may have sent */
 	_Atomic bool give_up;
 };
 

@@ -96,7 +96,7 @@ struct storm_table {
 	struct storm_entry {
 		pid_t id;
 		uint64_t value[3];
-	} *entries;
+	} * entries;
 	size_t n, cap;
 };
 /* The entry of this id, made if there is none. Valid until the next call. */

@@ -18,9 +18,9 @@ enum { BEGUN = 1, HOLDING = 2 };
 struct round {
 	struct storm *st;
 	enum stasis_death_policy policy;
-	bool launched;    /* by the tracer; else a child of ours that it attaches to */
-	bool dies;        /* what the policy means for the tracee */
-	bool careful;     /* see above */
+	bool launched; /* by the tracer; else a child of ours that it attaches to */
+	bool dies;     /* what the policy means for the tracee */
+	bool careful;  /* see above */
 	uint64_t flags;
 	pid_t pid;
 	struct stasis_event_mask mask;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* 50 threads take a signal, 50 hit a breakpoint and 50 a watchpoint at once: each event is reported once, of its LWP. */
+/* 50 threads take a signal, 50 hit a breakpoint and 50 a watchpoint at once: each event is reported once, of its LWP.
+ */
 #include "storms.h"
 
 enum { KINDS = 3, FULL_ROUNDS = 100 };
@@ -78,8 +79,8 @@ static void plant(struct account *a, uint32_t gate, unsigned flags)
 	storm_run_to_gate(&a->st, gate, storm_no_event, NULL);
 	storm_interrupt(&a->st, a->pid, storm_no_event, NULL);
 	STS_OK_S(a->st.s, stasis_breakpoint_insert(a->st.s, a->pid, a->st.sh->address[0]));
-	STS_OK_S(a->st.s, stasis_watch_insert(a->st.s, a->pid, 0, STASIS_WATCH_WRITE, a->st.sh->address[1], 8, flags,
-					      &a->slot));
+	STS_OK_S(a->st.s,
+		 stasis_watch_insert(a->st.s, a->pid, 0, STASIS_WATCH_WRITE, a->st.sh->address[1], 8, flags, &a->slot));
 	sts_resume(a->st.s, a->pid);
 }
 
@@ -89,8 +90,7 @@ static void storm(uint32_t planted_at, unsigned flags)
 	struct account a = {0};
 
 	storm_begin_session(&a.st);
-	sts_want(a.st.s, 0,
-		 STASIS_EVENT_BIT(kinds[0]) | STASIS_EVENT_BIT(kinds[1]) | STASIS_EVENT_BIT(kinds[2]));
+	sts_want(a.st.s, 0, STASIS_EVENT_BIT(kinds[0]) | STASIS_EVENT_BIT(kinds[1]) | STASIS_EVENT_BIT(kinds[2]));
 	a.pid = storm_launch(&a.st, "traps", rounds);
 	sts_resume(a.st.s, a.pid);
 	for (uint32_t gate = 1; gate <= 2; gate++) {

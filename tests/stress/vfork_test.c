@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Eight threads vfork at once, a thousand times; children exec or exit. Each birth, its end and its vfork-done: once. */
+/* Eight threads vfork at once, a thousand times; children exec or exit. Each birth, its end and its vfork-done: once.
+ */
 #include "storms.h"
 
 enum { THREADS = 8, FULL = 1000 };
 enum { CHILD_OF, BIRTHS, DONES }; /* of a parent's LWP: the child it waits for, and counts */
-enum { FIRST, EXECS, ENDS };      /* of a child */
+enum { FIRST, EXECS, ENDS };	  /* of a child */
 
 struct account {
 	struct storm st;

@@ -343,7 +343,8 @@ static void snooze(unsigned ms)
 	if (nanosleep(&t, NULL) < 0)
 		add(ACTOR_EINTR);
 	clock_gettime(CLOCK_MONOTONIC, &after);
-	set(ACTOR_RESULT, (uint64_t)((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000));
+	set(ACTOR_RESULT,
+	    (uint64_t)((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000));
 }
 
 static void own_tracer(void)
