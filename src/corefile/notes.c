@@ -139,8 +139,9 @@ static void file_add(const struct builder *b, const struct sts_core_vmas *vmas)
 
 static int xstate_read(const struct builder *b, struct sts_core_thread *t)
 {
+	uint8_t nothing;
 	size_t size;
-	int r = stasis_regs_get(b->session, t->tid, STASIS_REGSET_XSTATE, NULL, 0, &size);
+	int r = stasis_regs_get(b->session, t->tid, STASIS_REGSET_XSTATE, &nothing, 0, &size);
 
 	if (r == STASIS_E_UNSUPPORTED)
 		return 0;
