@@ -69,7 +69,7 @@ void sts_birth_arrived(struct sts_lwp *lwp)
 		return;
 	}
 	if (p->birth == STASIS_EVENT_ATTACHED || p->shadow) {
-		if (p->shadow && !p->memory_shared && p->birth != STASIS_EVENT_ATTACHED)
+		if (p->shadow && p->birth != STASIS_EVENT_ATTACHED && !p->releasing && !sts_process_must_shadow(p))
 			let_go(p);
 		else
 			sts_lwp_settle(lwp);

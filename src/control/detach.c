@@ -34,10 +34,16 @@ void sts_lwp_release(struct sts_lwp *lwp)
 	finish_if_empty(p);
 }
 
-/* Memory shared with a tracee keeps its breakpoints: whoever leaves must not meet them. */
-static bool must_shadow(const struct sts_process *p)
+/*
+ * Memory shared with a tracee keeps its breakpoints: whoever leaves must not meet
+ * them. And a folded posix_spawn is watched until its exec.
+ */
+bool sts_process_must_shadow(const struct sts_process *p)
 {
 	const struct sts_process *other;
+
+	if (p->spawner)
+		return true;
 
 	if (!p->memory_shared)
 		return false;
@@ -67,18 +73,31 @@ void sts_process_forsake(struct sts_process *p)
 	sts_process_show(p, false);
 }
 
+/* Those who stayed for this memory's sake alone may go as well. */
+static void release_shadows(struct sts_space *space)
+{
+	struct sts_process *p, *next;
+
+	for (p = TAILQ_FIRST(&space->processes); p; p = next) {
+		next = TAILQ_NEXT(p, in_space);
+		if (p->shadow && !p->releasing && !p->attaching && !sts_process_must_shadow(p))
+			sts_process_release(p);
+	}
+}
+
 void sts_process_release(struct sts_process *p)
 {
 	struct sts_lwp *lwp, *next;
 	struct sts_space *space = p->space;
 
 	sts_process_forsake(p);
-	if (must_shadow(p)) {
+	if (sts_process_must_shadow(p)) {
 		sts_process_settle(p);
 		return;
 	}
 	sts_breakpoints_wipe(space, p->pid);
 	p->releasing = true;
+	release_shadows(space);
 	sts_process_pause(p);
 	size_t left = p->n_lwps; /* the process goes with its last LWP */
 	for (lwp = TAILQ_FIRST(&p->lwps); lwp && left > 0; lwp = next) {
@@ -115,6 +134,56 @@ static void choose_signal(struct sts_process *p, int signal)
 		sts_os_kill(p->pid, signal);
 }
 
+/* An LWP that will be gone, or need us, in a moment. */
+static bool is_leaving(struct stasis_session *s, const struct sts_lwp *lwp)
+{
+	const struct sts_process *child;
+
+	switch (lwp->state) {
+	case STS_LWP_EXITING:
+		return lwp->tid != lwp->process->pid;
+	case STS_LWP_VFORKING:
+		child = sts_process_find(s, lwp->vfork_pid);
+		return !child || child->shadow;
+	case STS_LWP_STARTING:
+	case STS_LWP_VANISHING:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool any_leaving(struct stasis_session *s)
+{
+	const struct sts_process *p;
+	const struct sts_lwp *lwp;
+
+	TAILQ_FOREACH(p, &s->all, in_session)
+	{
+		if (!p->shadow)
+			continue;
+		TAILQ_FOREACH(lwp, &p->lwps, in_process)
+		if (is_leaving(s, lwp))
+			return true;
+	}
+	return !TAILQ_EMPTY(&s->unclaimed);
+}
+
+/*
+ * What is let go may still be ours for a moment: LWPs that were dying, children
+ * just born, vforks. Nobody need wait for events to see them off.
+ */
+#define FAREWELL_MS 1000
+
+static void await_farewell(struct stasis_session *s)
+{
+	int64_t limit = sts_clock_ms() + FAREWELL_MS;
+
+	while (any_leaving(s) && sts_clock_ms() < limit)
+		if (sts_collect_wait(s) < 0)
+			return;
+}
+
 static int do_detach(struct stasis_session *s, void *arg)
 {
 	const struct detach_args *a = arg;
@@ -137,6 +206,7 @@ static int do_detach(struct stasis_session *s, void *arg)
 		return STASIS_E_GONE;
 	choose_signal(p, a->signal);
 	sts_process_release(p);
+	await_farewell(s);
 	return 0;
 }
 

@@ -345,6 +345,7 @@ void sts_options_sync(struct sts_lwp *lwp);
 
 /* --- detach.c ------------------------------------------------------------------------------------------ */
 void sts_process_release(struct sts_process *p);
+bool sts_process_must_shadow(const struct sts_process *p);
 void sts_process_forsake(struct sts_process *p); /* hide it and drop its events */
 void sts_lwp_release(struct sts_lwp *lwp);
 

@@ -134,6 +134,8 @@ static void apply_spec(struct sts_lwp *lwp, const struct resume_args *a)
 	if (lwp->event_out && !lwp->reported)
 		return; /* its own event comes first */
 	lwp->event_out = lwp->reported = false;
+	if (!spec && a->n == 0)
+		lwp->action = STASIS_CONTINUE;
 	if (!spec)
 		return;
 	lwp->action = spec->action == STASIS_STEP ? STASIS_STEP : STASIS_CONTINUE;

@@ -223,7 +223,8 @@ bool sts_trap(struct sts_lwp *lwp, const siginfo_t *info)
 	case STS_TRAP_BREAK:
 		return on_break(lwp);
 	case STS_TRAP_STEP:
-		return on_step(lwp, info);
+		/* One trap may be both; the access is what would be lost. */
+		return (lwp->process->watching && on_hardware(lwp)) || on_step(lwp, info);
 	case STS_TRAP_HARDWARE:
 		return on_hardware(lwp);
 	case STS_TRAP_NONE:

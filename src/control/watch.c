@@ -149,8 +149,12 @@ static int do_insert(struct stasis_session *s, void *arg)
 
 	if (r < 0)
 		return r;
-	if (a->tid && ((r = sts_lwp_visible(s, a->tid, &lwp)) < 0 || lwp->process != p))
-		return r < 0 ? r : STASIS_E_BAD_LWP;
+	lwp = a->tid ? sts_lwp_find(s, a->tid) : NULL;
+	if (a->tid && (!lwp || lwp->process != p))
+		return sts_fail(s, STASIS_E_BAD_LWP, "insert watchpoint", a->pid, a->tid, a->addr,
+				"the tracee has no such LWP", "");
+	if (a->flags & ~(unsigned)(STASIS_WATCH_NEW_LWPS | STASIS_WATCH_CHILDREN))
+		return STASIS_E_BAD_ARGUMENT;
 	if (!sts_arch_watch_valid(a->kind, a->addr, a->len))
 		return sts_fail(s, STASIS_E_BAD_ARGUMENT, "insert watchpoint", a->pid, a->tid, a->addr,
 				"length or alignment does not fit a debug register",
