@@ -138,7 +138,7 @@ static void overlay_all(struct sts_space *space, uint64_t addr, uint8_t *buf, si
 
 ssize_t sts_space_read(struct sts_process *p, uint64_t addr, void *buf, size_t len)
 {
-	ssize_t n = sts_os_memory_read(p->pid, addr, buf, len);
+	ssize_t n = sts_os_memory_read(sts_process_task(p), addr, buf, len);
 
 	if (n > 0)
 		overlay_all(p->space, addr, buf, n, true);
@@ -159,14 +159,14 @@ static bool touches_any(struct sts_space *space, uint64_t addr, size_t len)
 ssize_t sts_space_write(struct sts_process *p, uint64_t addr, const void *buf, size_t len)
 {
 	if (!touches_any(p->space, addr, len))
-		return sts_os_memory_write(p->pid, addr, buf, len);
+		return sts_os_memory_write(sts_process_task(p), addr, buf, len);
 	uint8_t *copy = malloc(len);
 
 	if (!copy)
 		return -ENOMEM;
 	memcpy(copy, buf, len);
 	overlay_all(p->space, addr, copy, len, false);
-	ssize_t n = sts_os_memory_write(p->pid, addr, copy, len);
+	ssize_t n = sts_os_memory_write(sts_process_task(p), addr, copy, len);
 	free(copy);
 	return n;
 }
@@ -192,8 +192,8 @@ static int do_insert(struct stasis_session *s, void *arg)
 	struct sts_breakpoint *b = add(p->space, a->addr);
 	if (!b)
 		return -ENOMEM;
-	ssize_t n = sts_os_memory_read(p->pid, a->addr, b->original, sts_arch_break_size);
-	r = n == (ssize_t)sts_arch_break_size ? sts_breakpoint_plant(p->pid, b) : n < 0 ? (int)n : -EFAULT;
+	ssize_t n = sts_os_memory_read(sts_process_task(p), a->addr, b->original, sts_arch_break_size);
+	r = n == (ssize_t)sts_arch_break_size ? sts_breakpoint_plant(sts_process_task(p), b) : n < 0 ? (int)n : -EFAULT;
 	if (r == 0)
 		return 0;
 	forget(p->space, b);
@@ -240,7 +240,7 @@ static int do_remove(struct stasis_session *s, void *arg)
 	if (!b)
 		return sts_fail(s, STASIS_E_NO_BREAKPOINT, "remove breakpoint", a->pid, 0, a->addr,
 				"no breakpoint stands there", "");
-	r = sts_breakpoint_unplant(p->pid, b);
+	r = sts_breakpoint_unplant(sts_process_task(p), b);
 	if (r == -ESRCH)
 		return STASIS_E_GONE;
 	/* -EFAULT: the program unmapped it: there is nothing left to restore. */

@@ -95,7 +95,7 @@ void sts_process_release(struct sts_process *p)
 		sts_process_settle(p);
 		return;
 	}
-	sts_breakpoints_wipe(space, p->pid);
+	sts_breakpoints_wipe(space, sts_process_task(p));
 	p->releasing = true;
 	release_shadows(space);
 	sts_process_pause(p);

@@ -102,7 +102,7 @@ static int do_process_info(struct stasis_session *s, void *arg)
 		.birth = p->birth,
 		.launched = p->launched,
 		.job_stopped = p->job_stopped,
-		.abi = sts_os_image_abi(p->pid),
+		.abi = sts_os_image_abi(sts_process_task(p)),
 		.lwp_count = p->n_live,
 	};
 	return 0;
@@ -186,7 +186,8 @@ static int do_regs_get(struct stasis_session *s, void *arg)
 	r = sts_regs_load(lwp);
 	if (r < 0)
 		return answer(r);
-	memcpy(a->buf, &lwp->regs, a->size < sizeof lwp->regs ? a->size : sizeof lwp->regs);
+	if (a->size > 0)
+		memcpy(a->buf, &lwp->regs, a->size < sizeof lwp->regs ? a->size : sizeof lwp->regs);
 	if (a->size_ret)
 		*a->size_ret = sizeof lwp->regs;
 	return 0;
@@ -348,30 +349,35 @@ int stasis_memory_read_string(struct stasis_session *session, pid_t pid, uint64_
 	return -ENAMETOOLONG;
 }
 
-static int check_visible(struct stasis_session *s, void *arg)
+/* From a visible tracee's pid to a task of it that has its memory. */
+static int find_task(struct stasis_session *s, void *arg)
 {
+	pid_t *id = arg;
 	struct sts_process *p;
+	int r = sts_process_visible(s, *id, &p);
 
-	return sts_process_visible(s, *(pid_t *)arg, &p);
+	if (r == 0)
+		*id = sts_process_task(p);
+	return r;
 }
 
 int stasis_maps_each(struct stasis_session *session, pid_t pid, stasis_map_fn fn, void *arg)
 {
-	int r = sts_gate_call(session, check_visible, &pid);
+	int r = sts_gate_call(session, find_task, &pid);
 
 	return r < 0 ? r : answer(sts_os_maps_each(pid, fn, arg));
 }
 
 int stasis_auxv_read(struct stasis_session *session, pid_t pid, void *buf, size_t cap, size_t *len_ret)
 {
-	int r = sts_gate_call(session, check_visible, &pid);
+	int r = sts_gate_call(session, find_task, &pid);
 
 	return r < 0 ? r : answer(sts_os_auxv(pid, buf, cap, len_ret));
 }
 
 int stasis_exe_path(struct stasis_session *session, pid_t pid, char *buf, size_t cap)
 {
-	int r = sts_gate_call(session, check_visible, &pid);
+	int r = sts_gate_call(session, find_task, &pid);
 
 	return r < 0 ? r : answer(sts_os_exe_path(pid, buf, cap));
 }

@@ -252,6 +252,7 @@ void sts_lwp_try_free(struct sts_lwp *lwp);
 void sts_lwp_state_set(struct sts_lwp *lwp, enum sts_lwp_state state);
 struct sts_process *sts_process_find(struct stasis_session *s, pid_t pid);
 struct sts_process *sts_process_new(struct stasis_session *s, pid_t pid, struct sts_space *space);
+pid_t sts_process_task(const struct sts_process *p);
 void sts_process_show(struct sts_process *p, bool shown);
 void sts_process_free(struct sts_process *p);
 struct sts_space *sts_space_new(struct stasis_session *s);

@@ -184,6 +184,17 @@ struct sts_process *sts_process_find(struct stasis_session *s, pid_t pid)
 	return NULL;
 }
 
+/* A task of the process that has its memory still: its main thread may be dead. */
+pid_t sts_process_task(const struct sts_process *p)
+{
+	const struct sts_lwp *lwp;
+
+	TAILQ_FOREACH(lwp, &p->lwps, in_process)
+	if (lwp->state != STS_LWP_GONE && lwp->state != STS_LWP_EXITING && lwp->state != STS_LWP_VANISHING)
+		return lwp->tid;
+	return p->pid;
+}
+
 void sts_process_show(struct sts_process *p, bool shown)
 {
 	p->shadow = !shown;

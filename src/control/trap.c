@@ -312,7 +312,7 @@ static bool step_out(struct sts_lwp *lwp, struct sts_breakpoint *b)
 	sts_signal_state_learn(lwp);
 	if (sts_os_sigmask_get(lwp->tid, &lwp->over_mask) < 0 ||
 	    sts_os_sigmask_set(lwp->tid, ~FAULTS | (lwp->over_mask & FAULTS & ~BIT(SIGTRAP))) < 0 ||
-	    sts_breakpoint_unplant(lwp->process->pid, b) < 0)
+	    sts_breakpoint_unplant(lwp->tid, b) < 0)
 		return false;
 	lwp->stepping_over = true;
 	lwp->deferred_signal = lwp->signal;
@@ -356,7 +356,7 @@ void sts_step_over_end(struct sts_lwp *lwp)
 	lwp->stepping_over = false;
 	struct sts_breakpoint *b = sts_breakpoint_find(space, lwp->over_addr);
 	if (b)
-		sts_breakpoint_plant(TAILQ_FIRST(&space->processes)->pid, b);
+		sts_breakpoint_plant(sts_process_task(TAILQ_FIRST(&space->processes)), b);
 	if (lwp->state == STS_LWP_RESTING) {
 		sts_os_sigmask_set(lwp->tid, lwp->over_mask);
 		lwp->at_breakpoint = sts_regs_load(lwp) == 0 && lwp->regs.rip == lwp->over_addr;
