@@ -11,7 +11,7 @@
 #include "control/model.h"
 
 /* How many LWPs to ask in vain before trying something else. */
-#define EXPECTED_TRIES 16
+#define EXPECTED_TRIES 1
 /* An LWP that has not come to rest for so long may be asleep in the kernel. */
 #define UNREACHABLE_AFTER_MS 10
 /* With zombies kept back, deaths without notice are looked for so often. */
@@ -240,15 +240,18 @@ static int collect_around(struct stasis_session *s)
 	return sweep_dead(s, all);
 }
 
-static void collect_dead(struct stasis_session *s)
+static bool collect_dead(struct stasis_session *s)
 {
 	struct sts_report report;
+	bool any = false;
 
 	while (!LIST_EMPTY(&s->exiting) && sts_spares_fill(s) == 0 && sts_os_wait_dead_any(&report) > 0) {
 		if (is_obstacle(s, &report))
-			return;
+			return any;
 		handle_any(s, &report);
+		any = true;
 	}
+	return any;
 }
 
 static int collect_any(struct stasis_session *s, bool block)
@@ -259,8 +262,8 @@ static int collect_any(struct stasis_session *s, bool block)
 	s->foreign_zombie = false;
 	if (s->n_lwps > 1) {
 		arrive(s);
-		collect_dead(s);
-		if (handle_arrived(s))
+		bool dead = collect_dead(s);
+		if (handle_arrived(s) || dead)
 			return 1;
 	}
 	int r = sts_os_wait_peek(block && s->n_zombies_held == 0, &report);

@@ -168,7 +168,8 @@ void actor_interrupt(struct actor *a)
 void actor_expect_end(struct actor *a, int status)
 {
 	sts_expect_exit(a->s, a->pid, status);
-	if (a->ours)
+	/* A direct session is its children's parent, too: they are collected with the event. */
+	if (a->ours && sts_kind() != STS_DIRECT)
 		sts_reap_exit(a->pid, status);
 	actor_gone(a);
 }

@@ -47,9 +47,8 @@ void regs_dance(struct regs_area *area, unsigned features);
 #define AREA "%rdi"
 #define FEATURES "%esi"
 #define EACH(X)                                                                                                        \
-	X(1, rcx)                                                                                                      \
-	X(2, rdx) X(3, rbx) X(5, rbp) X(6, rsi) X(7, rdi) X(8, r8) X(9, r9) X(10, r10) X(11, r11) X(12, r12)           \
-		X(13, r13) X(14, r14) X(15, r15)
+	X(1, rcx) X(2, rdx) X(3, rbx) X(5, rbp) X(6, rsi) X(7, rdi) X(8, r8) X(9, r9) X(10, r10) X(11, r11) X(12, r12) \
+	X(13, r13) X(14, r14) X(15, r15)
 #define A "rax"
 #define SAVE "push %rbx\n\tpush %rbp\n\tpush %r12\n\tpush %r13\n\tpush %r14\n\tpush %r15\n\t"
 #define RESTORE "pop %r15\n\tpop %r14\n\tpop %r13\n\tpop %r12\n\tpop %rbp\n\tpop %rbx\n\t"
@@ -92,63 +91,50 @@ __asm__(".text\n\t"
 	".globl regs_loop, regs_loop_end, regs_dance\n\t"
 	".hidden regs_loop, regs_loop_end, regs_dance\n\t"
 	".type regs_dance, @function\n"
-	"regs_dance:\n\t" ARGUMENTS SAVE "mov " SP ", 8(" AREA ")\n\t"
+	"regs_dance:\n\t" ARGUMENTS SAVE
+	"mov " SP ", 8(" AREA ")\n\t"
 	"mov " AREA ", " SP "\n\t"
 	"mov " FEATURES ", " FEATURES_AT "\n\t"
-	"ldmxcsr " STR(IN_GENERAL) "+" STR(
-		OFF_MXCSR) "(" SP ")\n\t"
-			   "fninit\n\t" LOAD_F(7) LOAD_F(6) LOAD_F(5) LOAD_F(4) LOAD_F(3) LOAD_F(2) LOAD_F(1) LOAD_F(0) LOW_VECTORS(
-				   LOAD_X) "testl $2, " FEATURES_AT "\n\t"
-					   "jz 1f\n\t" LOW_VECTORS(
-						   LOAD_Y) "1: testl $4, " FEATURES_AT "\n\t"
-							   "jz 1f\n\t" LOW_VECTORS(LOAD_Z) HIGH_VECTORS(LOAD_Z) LOAD_K(
-								   0) LOAD_K(1) LOAD_K(2) LOAD_K(3) LOAD_K(4) LOAD_K(5)
-								   LOAD_K(6) LOAD_K(7) "1:\n\t" EACH(LOAD) "mov " IN(
-									   0) "(" SP "), %" A "\n"
-									      "regs_loop:\n\t"
-									      "cmpl $0, (" SP ")\n\t"
-									      "pause\n\t"
-									      "je regs_loop\n"
-									      "regs_loop_end:\n\t"
-									      "mov %" A ", " OUT(0) "(" SP ")\n\t" EACH(STORE) "stmxcsr " STR(OUT_GENERAL) "+" STR(
-										      OFF_MXCSR) "(" SP ")\n\t"
-												 "testl "
-												 "$4, " FEATURES_AT
-												 "\n\t"
-												 "jz "
-												 "1f\n\t" LOW_VECTORS(STORE_Z) HIGH_VECTORS(STORE_Z) STORE_K(
-													 0) STORE_K(1) STORE_K(2) STORE_K(3)
-													 STORE_K(4) STORE_K(5) STORE_K(6) STORE_K(
-														 7) "jm"
-														    "p "
-														    "2f"
-														    "\n"
-														    "1:"
-														    " t"
-														    "es"
-														    "tl"
-														    " $"
-														    "2,"
-														    " " FEATURES_AT
-														    "\n"
-														    "\t"
-														    "jz"
-														    " 1"
-														    "f"
-														    "\n"
-														    "\t" LOW_VECTORS(
-															    STORE_Y) "jmp 2f\n"
-																     "1:\n\t" LOW_VECTORS(STORE_X) "2:\n\t" STORE_F(
-																	     0) STORE_F(1) STORE_F(2)
-																	     STORE_F(3) STORE_F(
-																		     4) STORE_F(5)
-																		     STORE_F(6) STORE_F(
-																			     7) "fninit\n\t"
-																				"mov 8(" SP
-																				"), " SP
-																				"\n\t" RESTORE
-																				"ret\n\t"
-																				".size regs_dance, . - regs_dance\n");
+	"ldmxcsr " STR(IN_GENERAL) "+" STR(OFF_MXCSR) "(" SP ")\n\t"
+	"fninit\n\t"
+	LOAD_F(7) LOAD_F(6) LOAD_F(5) LOAD_F(4) LOAD_F(3) LOAD_F(2) LOAD_F(1) LOAD_F(0)
+	LOW_VECTORS(LOAD_X)
+	"testl $2, " FEATURES_AT "\n\t"
+	"jz 1f\n\t"
+	LOW_VECTORS(LOAD_Y)
+	"1: testl $4, " FEATURES_AT "\n\t"
+	"jz 1f\n\t"
+	LOW_VECTORS(LOAD_Z) HIGH_VECTORS(LOAD_Z)
+	LOAD_K(0) LOAD_K(1) LOAD_K(2) LOAD_K(3) LOAD_K(4) LOAD_K(5) LOAD_K(6) LOAD_K(7)
+	"1:\n\t"
+	EACH(LOAD)
+	"mov " IN(0) "(" SP "), %" A "\n"
+	"regs_loop:\n\t"
+	"cmpl $0, (" SP ")\n\t"
+	"pause\n\t"
+	"je regs_loop\n"
+	"regs_loop_end:\n\t"
+	"mov %" A ", " OUT(0) "(" SP ")\n\t"
+	EACH(STORE)
+	"stmxcsr " STR(OUT_GENERAL) "+" STR(OFF_MXCSR) "(" SP ")\n\t"
+	"testl $4, " FEATURES_AT "\n\t"
+	"jz 1f\n\t"
+	LOW_VECTORS(STORE_Z) HIGH_VECTORS(STORE_Z)
+	STORE_K(0) STORE_K(1) STORE_K(2) STORE_K(3) STORE_K(4) STORE_K(5) STORE_K(6) STORE_K(7)
+	"jmp 2f\n"
+	"1: testl $2, " FEATURES_AT "\n\t"
+	"jz 1f\n\t"
+	LOW_VECTORS(STORE_Y)
+	"jmp 2f\n"
+	"1:\n\t"
+	LOW_VECTORS(STORE_X)
+	"2:\n\t"
+	STORE_F(0) STORE_F(1) STORE_F(2) STORE_F(3) STORE_F(4) STORE_F(5) STORE_F(6) STORE_F(7)
+	"fninit\n\t"
+	"mov 8(" SP "), " SP "\n\t"
+	RESTORE
+	"ret\n\t"
+	".size regs_dance, . - regs_dance\n");
 
 static unsigned features(void)
 {
@@ -159,8 +145,8 @@ static unsigned features(void)
 	__asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
 	if ((low & 6) != 6 || !(c & bit_AVX))
 		return SSE;
-	if ((low & 0xe6) != 0xe6 || !__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX512F) ||
-	    !(b & bit_AVX512BW))
+	if ((low & 0xe6) != 0xe6 ||
+	    !__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX512F) || !(b & bit_AVX512BW))
 		return SSE | AVX;
 	return SSE | AVX | AVX512;
 }
