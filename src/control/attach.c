@@ -211,9 +211,11 @@ static int take_until_rest(struct stasis_session *s, pid_t pid)
 
 static int attach_failed(struct stasis_session *s, pid_t pid, int error)
 {
+	/* What was taken goes before the reason is looked for: it must not be seen as ours. */
+	int gone = await_rest(s, pid);
 	struct sts_process *p = sts_process_find(s, pid);
 
-	if (p && error != STASIS_E_GONE)
+	if (p && gone != STASIS_E_GONE && error != STASIS_E_GONE)
 		sts_process_release(p);
 	else if (p)
 		p->attaching = false; /* dies as a shadow */

@@ -52,20 +52,33 @@ static void let_go(struct sts_process *child)
 	sts_process_release(child);
 }
 
+static void lwp_arrived(struct sts_lwp *lwp)
+{
+	struct sts_process *p = lwp->process;
+
+	if (p->attaching || !sts_event_wanted(p, STASIS_EVENT_LWP_CREATE)) {
+		sts_lwp_settle(lwp);
+	} else {
+		struct stasis_event *event = sts_event_begin(lwp, STASIS_EVENT_LWP_CREATE);
+
+		event->data.lwp.tid = lwp->tid;
+		event->data.lwp.creator = lwp->creator;
+		sts_event_post(lwp);
+	}
+	struct sts_lwp *parent = sts_lwp_find(p->session, lwp->creator);
+	if (parent && parent->birth_waits == lwp->tid) {
+		parent->birth_waits = 0;
+		sts_lwp_settle(parent);
+	}
+}
+
 /* The first stop of a child whose kind is known. */
 void sts_birth_arrived(struct sts_lwp *lwp)
 {
 	struct sts_process *p = lwp->process;
 
 	if (lwp->creator) { /* an LWP of a process we have */
-		if (p->attaching || !sts_event_wanted(p, STASIS_EVENT_LWP_CREATE)) {
-			sts_lwp_settle(lwp);
-			return;
-		}
-		struct stasis_event *event = sts_event_begin(lwp, STASIS_EVENT_LWP_CREATE);
-		event->data.lwp.tid = lwp->tid;
-		event->data.lwp.creator = lwp->creator;
-		sts_event_post(lwp);
+		lwp_arrived(lwp);
 		return;
 	}
 	if (p->birth == STASIS_EVENT_ATTACHED || p->shadow) {
@@ -93,11 +106,17 @@ static void arrive_if_here(struct sts_lwp *child)
 
 /* --- claiming ------------------------------------------------------------------------- */
 
+/*
+ * The creator rests until the new LWP's first stop is seen: else it could make
+ * more of them, which are seen first. If that never comes, both are being killed.
+ */
 static void claim_lwp(struct sts_lwp *parent, struct sts_lwp *child)
 {
 	child->creator = parent->tid;
 	child->exit_kill = parent->exit_kill;
 	sts_lwp_claim(child, parent->process);
+	if (sts_event_wanted(parent->process, STASIS_EVENT_LWP_CREATE))
+		parent->birth_waits = child->tid;
 	arrive_if_here(child);
 	sts_lwp_settle(parent);
 }

@@ -165,6 +165,13 @@ static bool is_obstacle(struct stasis_session *s, const struct sts_report *repor
 	return s->direct;
 }
 
+static void put_arrived(struct sts_lwp *lwp, const struct sts_report *report)
+{
+	sts_unexpect(lwp->session, lwp);
+	lwp->arrived = *report;
+	TAILQ_INSERT_TAIL(&lwp->session->arrived, lwp, in_arrived);
+}
+
 /*
  * "Any" answers in the order of the kernel's list, newest first, so busy young
  * tracees could starve the old: take all stops there are before the first of
@@ -177,10 +184,16 @@ static void arrive(struct stasis_session *s)
 
 	while (sts_spares_fill(s) == 0 && sts_os_wait_stop_any(&report) > 0) {
 		lwp = lwp_of_report(s, &report);
-		sts_unexpect(s, lwp);
-		lwp->arrived = report;
-		TAILQ_INSERT_TAIL(&s->arrived, lwp, in_arrived);
+		put_arrived(lwp, &report);
 	}
+}
+
+void sts_arrive(struct sts_lwp *lwp)
+{
+	struct sts_report report;
+
+	if (!lwp->arrived.tid && sts_os_wait_stop(lwp->tid, &report) > 0)
+		put_arrived(lwp, &report);
 }
 
 void sts_unarrive(struct stasis_session *s, struct sts_lwp *lwp)

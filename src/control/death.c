@@ -141,8 +141,7 @@ static void process_dead(struct sts_process *p, struct sts_lwp *leader, int stat
 /* The user has the exit event: now the pid may be used again. */
 void sts_process_collect_exit(struct sts_process *p)
 {
-	if (!p->leader_untraced)
-		sts_os_wait_reap(p->pid);
+	sts_os_wait_reap(p->pid); /* a dead leader that was never ours may be our child */
 	sts_process_free(p);
 }
 

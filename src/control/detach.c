@@ -62,6 +62,7 @@ static void drop_events(struct sts_process *p)
 	{
 		lwp->suspended = lwp->stay = lwp->sticky_step = false;
 		lwp->action = STASIS_CONTINUE;
+		lwp->birth_waits = 0;
 	}
 	p->stopping = p->held = p->reported = p->interrupt_wanted = false;
 }
@@ -141,7 +142,7 @@ static bool is_leaving(struct stasis_session *s, const struct sts_lwp *lwp)
 
 	switch (lwp->state) {
 	case STS_LWP_EXITING:
-		return lwp->tid != lwp->process->pid;
+		return lwp->tid != lwp->process->pid || lwp->process->n_lwps == 1;
 	case STS_LWP_VFORKING:
 		child = sts_process_find(s, lwp->vfork_pid);
 		return !child || child->shadow;

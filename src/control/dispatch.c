@@ -76,6 +76,22 @@ static void job_event(struct sts_lwp *lwp, enum stasis_event_kind kind, int sign
 	sts_event_post(lwp);
 }
 
+/*
+ * The job goes on, but other LWPs may stand in its stop still unseen: theirs is
+ * no new one. (Should one be, the LWP that is set going now will tell of it.)
+ */
+static void forget_late_stops(struct sts_process *p)
+{
+	struct sts_lwp *lwp;
+
+	TAILQ_FOREACH(lwp, &p->lwps, in_process)
+	{
+		if (lwp->state == STS_LWP_RUNNING)
+			sts_arrive(lwp);
+		lwp->late_stop = lwp->arrived.tid && lwp->arrived.kind == STS_REPORT_GROUP;
+	}
+}
+
 static void on_interrupt(struct sts_lwp *lwp)
 {
 	struct sts_process *p = lwp->process;
@@ -86,8 +102,10 @@ static void on_interrupt(struct sts_lwp *lwp)
 	}
 	sts_step_over_end(lwp);
 	p->disposition_known = false;
-	if (p->job_stopped) {
+	/* Only who listened in the stop hears of its end here; others were interrupted by us, perhaps before it. */
+	if (p->job_stopped && lwp->run == STS_RUN_LISTEN) {
 		p->job_stopped = false;
+		forget_late_stops(p);
 		job_event(lwp, STASIS_EVENT_JOB_CONTINUE, SIGCONT);
 		return;
 	}
@@ -98,8 +116,11 @@ static void on_group_stop(struct sts_lwp *lwp, int signal)
 {
 	struct sts_process *p = lwp->process;
 
+	bool late = lwp->late_stop;
+
 	sts_step_over_end(lwp);
-	if (p->job_stopped) {
+	lwp->late_stop = false;
+	if (p->job_stopped || late) {
 		sts_lwp_settle(lwp);
 		return;
 	}
@@ -272,6 +293,7 @@ static void route(struct stasis_session *s, struct sts_lwp *lwp, const struct st
 	bool first = is_first_stop(lwp, report);
 
 	come_to_rest(lwp, report);
+	sts_step_hide(lwp);
 	if (first || !lwp->process)
 		on_first_stop(lwp);
 	else

@@ -303,6 +303,13 @@ static int direct_sleep(struct stasis_session *s, int64_t deadline)
 	return r == -EINTR ? STASIS_E_INTERRUPTED : 0;
 }
 
+/* Those let go that the kernel has not given up yet need us, though nobody waits for an event of theirs. */
+static void see_off(struct stasis_session *s)
+{
+	while (s->n_processes == 0 && !TAILQ_EMPTY(&s->all) && sts_collect(s, false) > 0)
+		;
+}
+
 static int wait_direct(struct stasis_session *s, struct request *request)
 {
 	struct sts_gate *gate = s->gate;
@@ -310,6 +317,7 @@ static int wait_direct(struct stasis_session *s, struct request *request)
 
 	if (gate->signal_fd >= 0)
 		sts_os_child_signal_wait(0); /* what it stands for is collected below */
+	see_off(s);
 	for (;;) {
 		int r = try_wait(s, request->pid, request->event);
 

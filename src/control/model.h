@@ -57,6 +57,7 @@ struct sts_lwp {
 	struct sts_report stop;		 /* while RESTING: why */
 	TAILQ_ENTRY(sts_lwp) in_arrived; /* its report was taken, not handled yet */
 	struct sts_report arrived;	 /* tid 0: none */
+	bool late_stop;			 /* it is the stop of a job that goes on already */
 	bool expected, unconsumed, exiting_listed, zombie_held;
 	int64_t expected_since; /* ms */
 
@@ -103,6 +104,7 @@ struct sts_lwp {
 	pid_t first_parent;	   /* of an unclaimed child, when first met */
 	struct sts_process *spawn; /* folded posix_spawn under way */
 	bool spawn_waits;	   /* at its vfork-done, for the child's exec to be seen */
+	pid_t birth_waits;	   /* at the birth of this LWP, for its first stop: LWPs are told of in order */
 
 	pid_t creator;
 	uint64_t born;	   /* sequence number */
@@ -266,6 +268,7 @@ int64_t sts_clock_ms(void);
 int sts_collect(struct stasis_session *s, bool block);
 int sts_collect_wait(struct stasis_session *s);
 void sts_expect(struct stasis_session *s, struct sts_lwp *lwp);
+void sts_arrive(struct sts_lwp *lwp); /* take the stop it is in, if any, to be handled in turn */
 void sts_unarrive(struct stasis_session *s, struct sts_lwp *lwp);
 void sts_unexpect(struct stasis_session *s, struct sts_lwp *lwp);
 void sts_consume(struct stasis_session *s, struct sts_lwp *lwp);
@@ -324,6 +327,7 @@ int sts_regs_flush(struct sts_lwp *lwp);
 /* --- trap.c: SIGTRAP, breakpoints met, stepping over them --------------------------------------- */
 bool sts_trap(struct sts_lwp *lwp, const siginfo_t *info); /* true: it was ours */
 void sts_step_look(struct sts_lwp *lwp);
+void sts_step_hide(struct sts_lwp *lwp);
 bool sts_step_over(struct sts_lwp *lwp); /* true: it is taken care of, do not run */
 void sts_step_over_end(struct sts_lwp *lwp);
 void sts_stepper_go(struct sts_space *space);

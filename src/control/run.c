@@ -43,7 +43,8 @@ static enum sts_run how_to_run(const struct sts_lwp *lwp)
 {
 	const struct sts_process *p = lwp->process;
 
-	if (p->job_stopped && (lwp->stop.kind == STS_REPORT_GROUP || lwp->stop.kind == STS_REPORT_INTERRUPT))
+	/* Should the job's stop be over already, the kernel says so at once. */
+	if (lwp->stop.kind == STS_REPORT_GROUP)
 		return STS_RUN_LISTEN;
 	bool exits = sts_event_wanted(p, STASIS_EVENT_SYSCALL_EXIT);
 	bool calls = exits || sts_event_wanted(p, STASIS_EVENT_SYSCALL_ENTER);
@@ -113,7 +114,7 @@ void sts_lwp_settle(struct sts_lwp *lwp)
 		sts_lwp_release(lwp);
 		return;
 	}
-	if (lwp->event_out || lwp->spawn_waits || gated(lwp) || lwp->suspended || lwp->stay)
+	if (lwp->event_out || lwp->spawn_waits || lwp->birth_waits || gated(lwp) || lwp->suspended || lwp->stay)
 		return;
 	if (lwp->stop.kind == STS_REPORT_EXIT) {
 		sts_lwp_exit_go(lwp);

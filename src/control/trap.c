@@ -170,6 +170,15 @@ static void hide_trap_flag(struct sts_lwp *lwp)
 	(void)!mem_write(lwp->process, lwp->regs.rsp, &flags, sizeof flags);
 }
 
+/* A call that was entered in a step keeps the flags of its caller in a register: not the step's own. */
+void sts_step_hide(struct sts_lwp *lwp)
+{
+	if (lwp->run != STS_RUN_STEP || lwp->step_insn != STS_INSN_SYSCALL || lwp->step_own_flag ||
+	    sts_regs_load(lwp) < 0 || !sts_os_call_flags_hide(&lwp->regs, STS_ARCH_TRAP_FLAG))
+		return;
+	lwp->regs_dirty = true;
+}
+
 static bool on_step(struct sts_lwp *lwp, const siginfo_t *info)
 {
 	bool over = lwp->stepping_over;
@@ -179,6 +188,8 @@ static bool on_step(struct sts_lwp *lwp, const siginfo_t *info)
 		return false; /* the program steps itself */
 	if (info->si_code == TRAP_BRKPT)
 		lwp->process->disposition_known = false; /* a system call was stepped */
+	/* One that an interrupt broke off and the kernel will restart: not done yet. */
+	wanted &= info->si_code != TRAP_BRKPT || sts_regs_load(lwp) < 0 || !sts_os_call_restarts(&lwp->regs);
 	lwp->in_syscall = false;
 	hide_trap_flag(lwp);
 	sts_step_over_end(lwp);

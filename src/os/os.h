@@ -135,6 +135,10 @@ bool sts_os_birth_shares_memory(uint64_t flags);
 enum stasis_event_kind sts_os_birth_classify(const struct sts_birth_call *call);
 int sts_os_syscall_number_set(pid_t tid, uint64_t number, const uint64_t args[6]);
 int sts_os_syscall_result_set(pid_t tid, int64_t result);
+/* Do these registers stand behind a call that was broken off and that the kernel will restart? */
+bool sts_os_call_restarts(const struct stasis_regs_x86 *regs);
+/* Take these flags out of the copy that a call keeps of its caller's. false: none were there. */
+bool sts_os_call_flags_hide(struct stasis_regs_x86 *regs, uint64_t flags);
 /*
  * Make an LWP at rest run one system call of ours and come back to rest with
  * registers and mask as they were. -ESRCH if it died, else 0 and its result.

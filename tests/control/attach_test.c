@@ -246,7 +246,6 @@ STS_TC_BOTH(stopped_resumed_let_go_threads, 20, "the same with threads")
 
 STS_TC_BOTH(first_thread_dead, 20, "a process whose first thread has left is taken with those that live")
 {
-	atf_tc_skip("not right yet: two tracers of one program in a direct session");
 	struct stasis_process_info info;
 	struct stasis_event ev;
 	pid_t list[8];
@@ -433,7 +432,6 @@ STS_TC_BOTH(twice, 20, "a process that this session traces, attached or launched
 
 STS_TC_BOTH(another_session, 20, "a process that another session traces: the error names that tracer")
 {
-	atf_tc_skip("not right yet: two tracers of one program in a direct session");
 	struct stasis_session *other = NULL;
 	struct stasis_error_info info;
 	struct actor a;
@@ -455,7 +453,6 @@ STS_TC_BOTH(another_session, 20, "a process that another session traces: the err
 
 STS_TC_BOTH(another_tracer, 20, "a process that a plain tracer holds, by one thread of it alone")
 {
-	atf_tc_skip("not right yet: two tracers of one program in a direct session");
 	struct stasis_error_info info;
 	struct sts_pipe p;
 	struct actor a;

@@ -169,7 +169,7 @@ void actor_expect_end(struct actor *a, int status)
 {
 	sts_expect_exit(a->s, a->pid, status);
 	/* A direct session is its children's parent, too: they are collected with the event. */
-	if (a->ours && sts_kind() != STS_DIRECT)
+	if (a->ours && stasis_session_tracer_pid(a->s) != getpid())
 		sts_reap_exit(a->pid, status);
 	actor_gone(a);
 }

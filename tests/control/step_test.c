@@ -139,7 +139,6 @@ static void flags_hidden(const char *program)
 
 STS_TC_BOTH(trap_flag_hidden, 20, "a program that is stepped never sees the trap flag")
 {
-	atf_tc_skip("not right yet: r11 still shows the trap flag after a stepped syscall instruction");
 	flags_hidden("actor");
 }
 
@@ -458,7 +457,6 @@ STS_TC_BOTH(forgotten_step, 20,
 	struct stasis_event ev;
 	struct actor a;
 
-	atf_tc_skip("not right yet: a step that was interrupted in a system call is still reported after a continue");
 	begin(&a, "actor", 0);
 	actor_do(&a, "threads 1");
 	actor_interrupt(&a);

@@ -222,6 +222,36 @@ int sts_os_syscall_result_set(pid_t tid, int64_t result)
 	return sts_os_regs_set(tid, &regs);
 }
 
+/* The kernel's own error codes, seen by tracers alone. */
+enum { ERESTARTSYS = 512, ERESTARTNOINTR = 513, ERESTARTNOHAND = 514, ERESTART_RESTARTBLOCK = 516 };
+
+bool sts_os_call_restarts(const struct stasis_regs_x86 *regs)
+{
+	bool narrow = is_i386(regs);
+
+	if ((narrow ? (int32_t)regs->orig_rax : (int64_t)regs->orig_rax) < 0)
+		return false; /* no call, or a return from a signal handler */
+	switch (-(narrow ? (int32_t)regs->rax : (int64_t)regs->rax)) {
+	case ERESTARTSYS:
+	case ERESTARTNOINTR:
+	case ERESTARTNOHAND:
+	case ERESTART_RESTARTBLOCK:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The syscall instruction puts the flags in r11; rt_sigreturn(2), whose number is gone after it, the handler's own r11.
+ */
+bool sts_os_call_flags_hide(struct stasis_regs_x86 *regs, uint64_t flags)
+{
+	if (is_i386(regs) || (int64_t)regs->orig_rax < 0 || !(regs->r11 & flags))
+		return false;
+	regs->r11 &= ~flags;
+	return true;
+}
+
 /* --- running one of ours ----------------------------------------------------------- */
 
 struct gadget_search {
