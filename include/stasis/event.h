@@ -214,7 +214,9 @@ STASIS_API STASIS_CHECK int stasis_spawn_fold_set(struct stasis_session *session
 /**
  * Wait for the next event of tracee @p pid, or of any with 0.
  * @param timeout_ms  -1: as long as it takes; 0: only look.
- * @return 0; STASIS_E_TIMEOUT; STASIS_E_NO_TRACEE if nothing could ever come;
+ * @return 0; STASIS_E_TIMEOUT; STASIS_E_NO_TRACEE if nothing could ever come (a
+ * direct session says so only once all that it let go is free: see
+ * stasis_detach());
  * STASIS_E_INTERRUPTED; STASIS_E_NOT_TRACED for an unknown @p pid. In an
  * isolated session several threads may wait at once; each event goes to one of
  * them. An exited or killed event is collected (the zombie reaped, the pid

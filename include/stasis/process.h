@@ -62,7 +62,9 @@ STASIS_API STASIS_CHECK int stasis_attach(struct stasis_session *session, pid_t 
 /**
  * Let a tracee go, whatever state it is in: running, stopped, with events kept
  * (they are dropped; signals among them are delivered). Breakpoints are removed,
- * system calls restarted.
+ * system calls restarted. An LWP that waits in vfork cannot be let go before
+ * its child has exec'ed or ended: it follows by itself then, in a direct session
+ * during the stasis_wait() calls until STASIS_E_NO_TRACEE.
  * @param signal  delivered in place of the reported one: 0 none, a number, or
  * STASIS_SIGNAL_KEEP.
  */

@@ -307,9 +307,9 @@ int sts_collect(struct stasis_session *s, bool block)
 /* For requests that have to see something come: handle one report, or wait a moment. */
 int sts_collect_wait(struct stasis_session *s)
 {
-	int r = sts_collect(s, true);
+	int r = sts_collect(s, false);
 
 	if (r == 0)
 		sts_os_child_signal_wait(TAILQ_EMPTY(&s->expected) ? SLICE_MS : 1);
-	return r == -EINTR ? 0 : r;
+	return r;
 }

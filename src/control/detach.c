@@ -42,7 +42,7 @@ bool sts_process_must_shadow(const struct sts_process *p)
 {
 	const struct sts_process *other;
 
-	if (p->spawner)
+	if (p->spawner || (p->spawning && p->spawn_follow != STASIS_FOLLOW_PARENT))
 		return true;
 
 	if (!p->memory_shared)
@@ -63,6 +63,8 @@ static void drop_events(struct sts_process *p)
 		lwp->suspended = lwp->stay = lwp->sticky_step = false;
 		lwp->action = STASIS_CONTINUE;
 		lwp->birth_waits = 0;
+		if (lwp->spawn) /* its child, if followed, is a tracee in its own right */
+			sts_spawn_abandon(lwp);
 	}
 	p->stopping = p->held = p->reported = p->interrupt_wanted = false;
 }
@@ -101,7 +103,9 @@ void sts_process_release(struct sts_process *p)
 	release_shadows(space);
 	sts_process_pause(p);
 	size_t left = p->n_lwps; /* the process goes with its last LWP */
-	for (lwp = TAILQ_FIRST(&p->lwps); lwp && left > 0; lwp = next) {
+	if (left == 0)
+		sts_process_free(p);
+	for (lwp = left ? TAILQ_FIRST(&p->lwps) : NULL; lwp && left > 0; lwp = next) {
 		next = TAILQ_NEXT(lwp, in_process);
 		if (lwp->state == STS_LWP_GONE)
 			continue;
@@ -142,7 +146,7 @@ static bool is_leaving(struct stasis_session *s, const struct sts_lwp *lwp)
 
 	switch (lwp->state) {
 	case STS_LWP_EXITING:
-		return lwp->tid != lwp->process->pid || lwp->process->n_lwps == 1;
+		return lwp->tid != lwp->process->pid || lwp->process->dying;
 	case STS_LWP_VFORKING:
 		child = sts_process_find(s, lwp->vfork_pid);
 		return !child || child->shadow;

@@ -153,6 +153,16 @@ static void run_requests(struct stasis_session *s)
 	}
 }
 
+/*
+ * What was let go while the kernel held on to it (in vfork, dying) needs us until
+ * it is free. A helper sees to that by itself; a direct session only while its
+ * thread waits.
+ */
+static bool more_to_see_off(const struct stasis_session *s)
+{
+	return !TAILQ_EMPTY(&s->unclaimed) || (s->direct && !TAILQ_EMPTY(&s->all));
+}
+
 /* 1: still to wait; else the result. */
 static int try_wait(struct stasis_session *s, pid_t pid, struct stasis_event *event)
 {
@@ -161,7 +171,7 @@ static int try_wait(struct stasis_session *s, pid_t pid, struct stasis_event *ev
 	if (sts_ready_take(s, pid, event))
 		return 0;
 	if (pid == 0)
-		return s->n_processes == 0 && TAILQ_EMPTY(&s->unclaimed) ? STASIS_E_NO_TRACEE : 1;
+		return s->n_processes == 0 && !more_to_see_off(s) ? STASIS_E_NO_TRACEE : 1;
 	p = sts_process_find(s, pid);
 	return p && !p->shadow ? 1 : STASIS_E_NOT_TRACED;
 }
@@ -303,13 +313,6 @@ static int direct_sleep(struct stasis_session *s, int64_t deadline)
 	return r == -EINTR ? STASIS_E_INTERRUPTED : 0;
 }
 
-/* Those let go that the kernel has not given up yet need us, though nobody waits for an event of theirs. */
-static void see_off(struct stasis_session *s)
-{
-	while (s->n_processes == 0 && !TAILQ_EMPTY(&s->all) && sts_collect(s, false) > 0)
-		;
-}
-
 static int wait_direct(struct stasis_session *s, struct request *request)
 {
 	struct sts_gate *gate = s->gate;
@@ -317,7 +320,6 @@ static int wait_direct(struct stasis_session *s, struct request *request)
 
 	if (gate->signal_fd >= 0)
 		sts_os_child_signal_wait(0); /* what it stands for is collected below */
-	see_off(s);
 	for (;;) {
 		int r = try_wait(s, request->pid, request->event);
 

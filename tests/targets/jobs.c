@@ -246,7 +246,7 @@ static void scenario_orphan(void)
 	for (int k = 0; k < 10; k++)
 		nap();
 	wait_and_note(orphan, WUNTRACED | WNOHANG);
-	note(state_of(orphan) == 'S');
+	note(state_of(orphan) != 'T');
 	kill(orphan, SIGSTOP);
 	wait_and_note(orphan, WUNTRACED);
 	kill(orphan, SIGCONT);
