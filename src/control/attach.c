@@ -19,6 +19,7 @@ static struct sts_process *new_process(struct stasis_session *s, pid_t pid, bool
 	p->attaching = true;
 	p->stopping = true;
 	p->exit_kill = sts_policy_kills(s, STASIS_DEATH_DEFAULT, launched);
+	s->has_survivors |= !p->exit_kill;
 	return p;
 }
 

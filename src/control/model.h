@@ -238,6 +238,7 @@ struct stasis_session {
 	struct sts_lwp *spare_lwp; /* a birth must never fail for want of memory */
 	struct sts_process *spare_process;
 	struct sts_space *spare_space;
+	bool has_survivors; /* some tracee is, or was, one that goes on without us */
 	bool host_ignores_child;
 	pid_t host_pid; /* the process whose session this is */
 };

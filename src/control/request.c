@@ -441,6 +441,7 @@ static int do_policy(struct stasis_session *s, void *arg)
 		return r;
 	p->death = a->policy;
 	p->exit_kill = sts_policy_kills(s, p->death, p->launched);
+	s->has_survivors |= !p->exit_kill;
 	TAILQ_FOREACH(lwp, &p->lwps, in_process)
 	if (lwp->state == STS_LWP_RESTING)
 		sts_options_sync(lwp);

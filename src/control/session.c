@@ -132,6 +132,24 @@ static bool end_one(struct stasis_session *s)
 	return false;
 }
 
+/* Children whose parent was killed before it could tell of them: they share its fate, if that is known. */
+static void end_unclaimed(struct stasis_session *s)
+{
+	struct sts_lwp *lwp, *next;
+
+	for (lwp = TAILQ_FIRST(&s->unclaimed); lwp; lwp = next) {
+		next = TAILQ_NEXT(lwp, in_process);
+		if (lwp->state != STS_LWP_RESTING)
+			continue;
+		if (!s->has_survivors) {
+			sts_os_kill(lwp->tid, SIGKILL); /* its end is collected as any other */
+		} else {
+			sts_os_detach(lwp->tid, 0);
+			sts_lwp_bury(lwp);
+		}
+	}
+}
+
 void sts_session_shutdown(struct stasis_session *s)
 {
 	int64_t limit = sts_clock_ms() + SHUTDOWN_MS;
@@ -141,15 +159,14 @@ void sts_session_shutdown(struct stasis_session *s)
 	do {
 		while (end_one(s))
 			;
-		if (TAILQ_EMPTY(&s->all) || sts_collect_wait(s) < 0)
+		end_unclaimed(s);
+		if (TAILQ_EMPTY(&s->all) && TAILQ_EMPTY(&s->unclaimed) && sts_collect(s, false) <= 0)
+			break;
+		if (sts_collect_wait(s) < 0)
 			break;
 	} while (sts_clock_ms() < limit);
-	/* Children whose parent never told of them. */
-	while ((lwp = TAILQ_FIRST(&s->unclaimed))) {
-		if (lwp->state == STS_LWP_RESTING)
-			sts_os_detach(lwp->tid, 0);
+	while ((lwp = TAILQ_FIRST(&s->unclaimed)))
 		sts_lwp_bury(lwp);
-	}
 	while ((p = TAILQ_FIRST(&s->all)))
 		sts_process_free(p);
 }

@@ -264,10 +264,10 @@ static void end(struct arena *a)
 		STORM_MAY_DIE(stasis_detach(a->st.s, a->targets[i], STASIS_SIGNAL_KEEP));
 	atomic_store(&a->st.sh->stop, 1);
 	/* The last wake-up may not have met a wait yet. */
-	int r = stasis_wait(a->st.s, 0, 0, &ev);
-	if (r == 0)
+	int r;
+	while ((r = stasis_wait(a->st.s, 0, 0, &ev)) == 0)
 		storm_resume(&a->st, &ev);
-	ATF_REQUIRE(r == 0 || r == STASIS_E_INTERRUPTED || r == STASIS_E_TIMEOUT || r == STASIS_E_NO_TRACEE);
+	ATF_REQUIRE(r == STASIS_E_INTERRUPTED || r == STASIS_E_TIMEOUT || r == STASIS_E_NO_TRACEE);
 	while (storm_next(&a->st, 0, &ev)) /* children in the middle of their lives */
 		storm_resume(&a->st, &ev);
 	for (int i = 0; i < TARGETS; i++)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 #include "storms.h"
@@ -189,14 +190,32 @@ static uint64_t due_hits(const struct trial *t)
 	return (uint64_t)WORKERS * ITERATIONS * STORM_SITES;
 }
 
-/* The dead may be left to us: grandchildren whose parent was killed before it could collect them. */
+/*
+ * The dead may be left to us: grandchildren whose parent was killed before it
+ * could collect them, or whom the kernel kills because their tracer has gone.
+ */
 static bool all_dead(void)
 {
+	uint64_t deadline = sts_now_ms() + sts_bound_ms();
 	pid_t pid;
 
-	while ((pid = waitpid(-1, NULL, WNOHANG | __WALL)) > 0)
-		;
+	do
+		pid = waitpid(-1, NULL, WNOHANG | __WALL);
+	while (pid > 0 || (pid == 0 && sts_now_ms() < deadline && sched_yield() == 0));
 	return pid < 0 && errno == ECHILD;
+}
+
+static void describe_children(void)
+{
+	char path[64];
+	int pid;
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+	FILE *f = fopen(path, "re");
+	while (f && fscanf(f, "%d", &pid) == 1)
+		storm_describe(pid);
+	if (f)
+		fclose(f);
 }
 
 /* In a process of its own, reaper of what the engine might leave. */
@@ -211,8 +230,10 @@ __attribute__((noreturn)) static void trial(struct trial *t, long n)
 	stasis_session_destroy(t->st.s);
 	if (r < 0 && !(r == -ENOMEM && t->refused && !t->retries))
 		complain("wrong error", n, t, r);
-	if (!all_dead())
+	if (!all_dead()) {
+		describe_children();
 		complain("a process is left", n, t, r);
+	}
 	if (r < 0)
 		_exit(REFUSED);
 	if (t->ends != 1 || t->st.sh->failures || !t->st.sh->done)
