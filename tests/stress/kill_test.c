@@ -223,7 +223,8 @@ static void come_to_rest(struct round *r, bool suspends)
 	size_t n;
 
 	sts_resume(r->st->s, r->pid);
-	for (uint64_t left = storm_random(r->st, 20); left > 0 && storm_next(r->st, 0, &ev); left--)
+	/* The dice may have fallen so that nothing of what it does is an event. */
+	for (uint64_t left = storm_random(r->st, 20); left > 0 && stasis_wait(r->st->s, 0, 20, &ev) == 0; left--)
 		storm_resume(r->st, &ev);
 	storm_interrupt(r->st, r->pid, storm_any_event, NULL);
 	STS_OK_S(r->st->s, stasis_lwp_list(r->st->s, r->pid, tids, MAX_LWPS, &n));
