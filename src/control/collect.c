@@ -165,7 +165,7 @@ static bool is_obstacle(struct stasis_session *s, const struct sts_report *repor
 	return s->direct;
 }
 
-static void put_arrived(struct sts_lwp *lwp, const struct sts_report *report)
+void sts_arrive_as(struct sts_lwp *lwp, const struct sts_report *report)
 {
 	sts_unexpect(lwp->session, lwp);
 	lwp->arrived = *report;
@@ -184,7 +184,7 @@ static void arrive(struct stasis_session *s)
 
 	while (sts_spares_fill(s) == 0 && sts_os_wait_stop_any(&report) > 0) {
 		lwp = lwp_of_report(s, &report);
-		put_arrived(lwp, &report);
+		sts_arrive_as(lwp, &report);
 	}
 }
 
@@ -193,7 +193,7 @@ void sts_arrive(struct sts_lwp *lwp)
 	struct sts_report report;
 
 	if (!lwp->arrived.tid && sts_os_wait_stop(lwp->tid, &report) > 0)
-		put_arrived(lwp, &report);
+		sts_arrive_as(lwp, &report);
 }
 
 void sts_unarrive(struct stasis_session *s, struct sts_lwp *lwp)

@@ -270,6 +270,7 @@ int sts_collect(struct stasis_session *s, bool block);
 int sts_collect_wait(struct stasis_session *s);
 void sts_expect(struct stasis_session *s, struct sts_lwp *lwp);
 void sts_arrive(struct sts_lwp *lwp); /* take the stop it is in, if any, to be handled in turn */
+void sts_arrive_as(struct sts_lwp *lwp, const struct sts_report *report);
 void sts_unarrive(struct stasis_session *s, struct sts_lwp *lwp);
 void sts_unexpect(struct stasis_session *s, struct sts_lwp *lwp);
 void sts_consume(struct stasis_session *s, struct sts_lwp *lwp);

@@ -92,8 +92,12 @@ static void go(struct sts_lwp *lwp)
 		sts_step_look(lwp);
 	enum sts_run run = how_to_run(lwp);
 
-	if (run == STS_RUN_STEP || lwp->process->space->n_breakpoints > 0 || lwp->process->watching)
+	if (run == STS_RUN_STEP || lwp->process->space->n_breakpoints > 0 || lwp->process->watching) {
 		sts_signal_state_learn(lwp);
+		if (lwp->state != STS_LWP_RESTING)
+			return;	       /* killed while it ran a call of ours */
+		run = how_to_run(lwp); /* it may rest in another stop now */
+	}
 	if (lwp->watch_dirty)
 		sts_watch_sync(lwp);
 	sts_options_sync(lwp);

@@ -31,6 +31,19 @@ static void learn_disposition(struct sts_lwp *lwp)
 	p->trap_action_known = false;
 }
 
+/* A call of ours was run in it: it rests in another stop now, or is being killed. */
+static void call_was_run(struct sts_lwp *lwp, const struct sts_report *stop)
+{
+	if (stop->kind == STS_REPORT_EXIT) { /* for the one who handles such */
+		sts_lwp_state_set(lwp, STS_LWP_RUNNING);
+		sts_arrive_as(lwp, stop);
+	} else if (stop->kind == STS_REPORT_DEAD) {
+		sts_lwp_gone(lwp, -ESRCH);
+	} else {
+		lwp->stop.kind = stop->kind;
+	}
+}
+
 /*
  * The kernel resets a blocked or ignored SIGTRAP to its default when the CPU
  * raises it. So that both can be put back, note them before an LWP is set going
@@ -51,8 +64,9 @@ void sts_signal_state_learn(struct sts_lwp *lwp)
 		return;
 	if (sts_regs_flush(lwp) < 0)
 		return;
-	p->trap_action_known = sts_os_signal_action_get(p->pid, lwp->tid, SIGTRAP, p->trap_action) == 0;
-	lwp->stop.kind = STS_REPORT_INTERRUPT;
+	struct sts_report stop = lwp->stop;
+	p->trap_action_known = sts_os_signal_action_get(p->pid, lwp->tid, SIGTRAP, p->trap_action, &stop) == 0;
+	call_was_run(lwp, &stop);
 }
 
 static void repair_disposition(struct sts_lwp *lwp)
@@ -61,8 +75,9 @@ static void repair_disposition(struct sts_lwp *lwp)
 
 	if (!p->trap_action_known || lwp->in_syscall || sts_regs_flush(lwp) < 0)
 		return;
-	if (sts_os_signal_action_set(p->pid, lwp->tid, SIGTRAP, p->trap_action) == 0)
-		lwp->stop.kind = STS_REPORT_INTERRUPT;
+	struct sts_report stop = lwp->stop;
+	sts_os_signal_action_set(p->pid, lwp->tid, SIGTRAP, p->trap_action, &stop);
+	call_was_run(lwp, &stop);
 }
 
 static void repair(struct sts_lwp *lwp)

@@ -142,13 +142,18 @@ bool sts_os_call_flags_hide(struct stasis_regs_x86 *regs, uint64_t flags);
 /*
  * Make an LWP at rest run one system call of ours and come back to rest with
  * registers and mask as they were. -ESRCH if it died, else 0 and its result.
+ * *stop_ret: the stop it ends in, INTERRUPT or GROUP; with -ESRCH also EXIT or
+ * DEAD. Left alone if the LWP was never set going.
  */
-int sts_os_syscall_inject(pid_t pid, pid_t tid, long number, const uint64_t args[6], int64_t *result_ret);
+int sts_os_syscall_inject(pid_t pid, pid_t tid, long number, const uint64_t args[6], int64_t *result_ret,
+			  struct sts_report *stop_ret);
 
-/* A signal's disposition as the kernel's structure, read and set by a system call inside the LWP. */
+/* A signal's disposition as the kernel's structure, read and set by a system call inside the LWP (stop_ret: as above). */
 #define STS_OS_ACTION_SIZE 32
-int sts_os_signal_action_get(pid_t pid, pid_t tid, int signal, uint8_t action[STS_OS_ACTION_SIZE]);
-int sts_os_signal_action_set(pid_t pid, pid_t tid, int signal, const uint8_t action[STS_OS_ACTION_SIZE]);
+int sts_os_signal_action_get(pid_t pid, pid_t tid, int signal, uint8_t action[STS_OS_ACTION_SIZE],
+			     struct sts_report *stop_ret);
+int sts_os_signal_action_set(pid_t pid, pid_t tid, int signal, const uint8_t action[STS_OS_ACTION_SIZE],
+			     struct sts_report *stop_ret);
 
 /* --- processes through the file system (any task) ------------------------------ */
 

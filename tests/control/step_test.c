@@ -2,6 +2,7 @@
 /* Single steps: one instruction, one event, whatever the instruction is and whoever else runs. */
 #include "drive.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -525,5 +526,76 @@ STS_TC_BOTH(interrupted_call_goes_on, 20,
 	sts_resume(a.s, a.pid);
 	actor_done(&a);
 	ATF_REQUIRE_EQ(actor_counter(&a, ACTOR_EINTR), 0);
+	finish(&a);
+}
+
+/* ---- with a signal in the middle ---- */
+
+struct sender {
+	pid_t pid;
+	_Atomic unsigned due, sent; /* rounds */
+	_Atomic bool end;
+};
+
+static void *send_stops(void *arg)
+{
+	struct sender *sender = arg;
+
+	while (!sender->end) {
+		if (sender->sent == sender->due)
+			continue;
+		kill(sender->pid, SIGSTOP);
+		sender->sent++;
+	}
+	return NULL;
+}
+
+/* Step, and see both: the step's end and the signal. The signal is not delivered. */
+static void step_and_signal(struct actor *a)
+{
+	bool stepped = false, signalled = false;
+	struct stasis_event ev;
+
+	resume_all(a->s, a->pid, STASIS_STEP, STASIS_SIGNAL_KEEP);
+	while (!stepped || !signalled) {
+		sts_next_event(a->s, a->pid, &ev);
+		stepped |= ev.kind == STASIS_EVENT_STEP;
+		if (ev.kind == STASIS_EVENT_SIGNAL) {
+			ATF_REQUIRE_EQ(ev.data.signal.info.si_signo, SIGSTOP);
+			ATF_REQUIRE(!signalled);
+			signalled = true;
+		}
+		if (!stepped || !signalled)
+			resume_all(a->s, a->pid, STASIS_STEP, ev.kind == STASIS_EVENT_SIGNAL ? 0 : STASIS_SIGNAL_KEEP);
+	}
+	if (ev.kind == STASIS_EVENT_SIGNAL) { /* it rests there */
+		resume_all(a->s, a->pid, STASIS_STEP, 0);
+		sts_expect_event_of(a->s, a->pid, STASIS_EVENT_STEP, &ev);
+	}
+}
+
+STS_TC_BOTH(stop_amid_repairs, 60, "SIGSTOP while the disposition of SIGTRAP is put back is reported all the same")
+{
+	struct sender sender = {0};
+	pthread_t thread;
+	struct insn *t;
+	struct actor a;
+	size_t n;
+
+	begin(&a, "actor", BIT(SIGNAL) | BIT(JOB_STOP));
+	actor_do(&a, "ignore %d", SIGTRAP);
+	t = read_table(&a, ACTOR_BLOCK, &n);
+	run_to(&a, "insns 50", t[0].address);
+	sender.pid = a.pid;
+	ATF_REQUIRE_EQ(pthread_create(&thread, NULL, send_stops, &sender), 0);
+	for (unsigned i = 1; i <= 300; i++) {
+		sender.due = i;
+		step_and_signal(&a);
+	}
+	sender.end = true;
+	pthread_join(thread, NULL);
+	sts_resume(a.s, a.pid);
+	actor_done(&a);
+	free(t);
 	finish(&a);
 }

@@ -282,45 +282,52 @@ static int gadget_in_map(void *arg, const struct stasis_map *map)
 	return 0;
 }
 
-static int stop_of(pid_t tid)
+/* The way of one call: what it met. */
+struct passage {
+	pid_t pid, tid;
+	bool stopped; /* by SIGSTOP, the one signal no mask keeps off: to be sent again */
+	struct sts_report last;
+};
+
+static int stop_of(struct passage *way)
 {
-	struct sts_report report;
-	int r = sts_os_wait_lwp(tid, &report);
+	int r = sts_os_wait_lwp(way->tid, &way->last);
 
 	if (r < 0)
 		return r;
-	if (report.kind == STS_REPORT_DEAD || report.kind == STS_REPORT_EXIT)
-		return -ESRCH;
-	return report.kind;
+	way->stopped |= way->last.kind == STS_REPORT_SIGNAL && way->last.signal == SIGSTOP;
+	return way->last.kind == STS_REPORT_DEAD || way->last.kind == STS_REPORT_EXIT ? -ESRCH : 0;
+}
+
+static int go_on(struct passage *way, enum sts_run run)
+{
+	int r = sts_os_resume(way->tid, run, 0);
+
+	return r < 0 ? r : stop_of(way);
 }
 
 /* From one stop to the entry, and on to the exit; an interrupt of ours on the way is passed over. */
-static int to_syscall_stop(pid_t tid)
+static int to_syscall_stop(struct passage *way)
 {
 	int r;
 
-	do {
-		r = sts_os_resume(tid, STS_RUN_SYSCALL, 0);
-		if (r == 0)
-			r = stop_of(tid);
-	} while (r >= 0 && r != STS_REPORT_SYSCALL);
-	return r < 0 ? r : 0;
+	do
+		r = go_on(way, STS_RUN_SYSCALL);
+	while (r == 0 && way->last.kind != STS_REPORT_SYSCALL);
+	return r;
 }
 
 /*
  * From the exit of our call to a stop like the one we came from: only on the way
  * through such a stop does the kernel restart the call that was interrupted.
  */
-static int to_rest(pid_t tid)
+static int to_rest(struct passage *way)
 {
-	int r = sts_os_interrupt(tid);
+	int r = sts_os_interrupt(way->tid);
 
-	while (r >= 0 && r != STS_REPORT_INTERRUPT && r != STS_REPORT_GROUP) {
-		r = sts_os_resume(tid, STS_RUN_CONTINUE, 0);
-		if (r == 0)
-			r = stop_of(tid);
-	}
-	return r < 0 ? r : 0;
+	while (r == 0 && way->last.kind != STS_REPORT_INTERRUPT && way->last.kind != STS_REPORT_GROUP)
+		r = go_on(way, STS_RUN_CONTINUE);
+	return r;
 }
 
 static void call_registers(struct stasis_regs_x86 *r, bool wide, uint64_t pc, long number, const uint64_t args[6])
@@ -337,10 +344,33 @@ static void call_registers(struct stasis_regs_x86 *r, bool wide, uint64_t pc, lo
 	}
 }
 
-int sts_os_syscall_inject(pid_t pid, pid_t tid, long number, const uint64_t args[6], int64_t *result_ret)
+/* In the tracee that stands ready for it: to the call's exit, its result, and to rest with what was saved. */
+static int run_call(struct passage *way, const struct stasis_regs_x86 *saved, int64_t *result_ret)
+{
+	struct stasis_regs_x86 regs;
+	int r = to_syscall_stop(way);
+
+	if (r == 0)
+		r = to_syscall_stop(way);
+	if (r == 0)
+		r = sts_os_regs_get(way->tid, &regs);
+	if (r < 0)
+		return r; /* it died: nothing to put back */
+	*result_ret = is_i386(saved) ? (int32_t)regs.rax : (int64_t)regs.rax;
+	r = sts_os_regs_set(way->tid, saved);
+	if (r == 0)
+		r = to_rest(way);
+	if (way->stopped)
+		sts_os_tgkill(way->pid, way->tid, SIGSTOP);
+	return r;
+}
+
+int sts_os_syscall_inject(pid_t pid, pid_t tid, long number, const uint64_t args[6], int64_t *result_ret,
+			  struct sts_report *stop_ret)
 {
 	struct stasis_regs_x86 saved, regs;
 	struct gadget_search search = {.pid = pid};
+	struct passage way = {.pid = pid, .tid = tid};
 	uint64_t mask;
 	int r = sts_os_regs_get(tid, &saved);
 
@@ -358,21 +388,13 @@ int sts_os_syscall_inject(pid_t pid, pid_t tid, long number, const uint64_t args
 	call_registers(&regs, search.wide, search.found, number, args);
 	r = sts_os_regs_set(tid, &regs);
 	if (r == 0)
-		r = to_syscall_stop(tid);
-	if (r == 0)
-		r = to_syscall_stop(tid);
-	if (r == 0)
-		r = sts_os_regs_get(tid, &regs);
-	if (r < 0)
-		return r; /* it died: nothing to put back */
-	*result_ret = search.wide ? (int64_t)regs.rax : (int32_t)regs.rax;
-	r = sts_os_regs_set(tid, &saved);
-	if (r == 0)
-		r = to_rest(tid);
+		r = run_call(&way, &saved, result_ret);
+	if (way.last.tid)
+		*stop_ret = way.last;
 	return r < 0 ? r : sts_os_sigmask_set(tid, mask);
 }
 
-static int run_sigaction(pid_t pid, pid_t tid, int signal, uint8_t *action, bool set)
+static int run_sigaction(pid_t pid, pid_t tid, int signal, uint8_t *action, bool set, struct sts_report *stop_ret)
 {
 	struct stasis_regs_x86 regs;
 	uint8_t saved[STS_OS_ACTION_SIZE];
@@ -386,22 +408,25 @@ static int run_sigaction(pid_t pid, pid_t tid, int signal, uint8_t *action, bool
 	if (sts_os_memory_read(pid, at, saved, sizeof saved) != sizeof saved ||
 	    (set && sts_os_memory_write(pid, at, action, STS_OS_ACTION_SIZE) != STS_OS_ACTION_SIZE))
 		return -EFAULT;
-	r = sts_os_syscall_inject(pid, tid, is_i386(&regs) ? I386_RT_SIGACTION : __NR_rt_sigaction, args, &result);
+	long number = is_i386(&regs) ? I386_RT_SIGACTION : __NR_rt_sigaction;
+	r = sts_os_syscall_inject(pid, tid, number, args, &result, stop_ret);
 	if (r == 0 && !set && sts_os_memory_read(pid, at, action, STS_OS_ACTION_SIZE) != STS_OS_ACTION_SIZE)
 		r = -EFAULT;
 	sts_os_memory_write(pid, at, saved, sizeof saved);
 	return r < 0 ? r : result < 0 ? (int)result : 0;
 }
 
-int sts_os_signal_action_get(pid_t pid, pid_t tid, int signal, uint8_t action[STS_OS_ACTION_SIZE])
+int sts_os_signal_action_get(pid_t pid, pid_t tid, int signal, uint8_t action[STS_OS_ACTION_SIZE],
+			     struct sts_report *stop_ret)
 {
-	return run_sigaction(pid, tid, signal, action, false);
+	return run_sigaction(pid, tid, signal, action, false, stop_ret);
 }
 
-int sts_os_signal_action_set(pid_t pid, pid_t tid, int signal, const uint8_t action[STS_OS_ACTION_SIZE])
+int sts_os_signal_action_set(pid_t pid, pid_t tid, int signal, const uint8_t action[STS_OS_ACTION_SIZE],
+			     struct sts_report *stop_ret)
 {
 	uint8_t copy[STS_OS_ACTION_SIZE];
 
 	memcpy(copy, action, sizeof copy);
-	return run_sigaction(pid, tid, signal, copy, true);
+	return run_sigaction(pid, tid, signal, copy, true, stop_ret);
 }
