@@ -146,6 +146,8 @@ static void rest_task(void *arg, pid_t pid, pid_t tid)
 	if (rests(pid, tid, &task))
 		return;
 	int r = stasis_lwp_info_get(rest->st->s, tid, &info);
+	if (r == STASIS_E_NOT_TRACED && !task_look(pid, tid, &task))
+		return; /* it was dying, and has been collected since the first look */
 	bool held = r == 0 && info.state == STASIS_STATE_UNREACHABLE;
 	bool dying = r == STASIS_E_GONE || (r == 0 && info.state == STASIS_STATE_EXITING);
 	if ((held || dying) && calms_down(pid, tid)) {
