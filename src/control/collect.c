@@ -7,6 +7,7 @@
  * plain event loop it never does.
  */
 #include <errno.h>
+#include <limits.h>
 #include <time.h>
 #include "control/model.h"
 
@@ -18,6 +19,10 @@
 #define SWEEP_MS 50
 /* Longest sleep while something is in the way of a plain wait. */
 #define SLICE_MS 10
+/* While there may be reports that no signal tells of. */
+#define DEAF_MS 1
+/* While a signal will tell. Longer than the kernel's tick: a timer before that would cost more than the stop. */
+#define EXPECTED_MS 5
 
 int64_t sts_clock_ms(void)
 {
@@ -67,9 +72,24 @@ static bool zombies_in_the_way(const struct stasis_session *s)
 	return s->n_zombies_held > 0 || s->foreign_zombie;
 }
 
-bool sts_collect_impatient(const struct stasis_session *s)
+int sts_collect_patience(const struct stasis_session *s)
 {
-	return !TAILQ_EMPTY(&s->expected) || !TAILQ_EMPTY(&s->unclaimed) || zombies_in_the_way(s);
+	if (!TAILQ_EMPTY(&s->unclaimed) || zombies_in_the_way(s))
+		return DEAF_MS;
+	if (TAILQ_EMPTY(&s->expected))
+		return INT_MAX;
+	return s->deaf ? DEAF_MS : EXPECTED_MS;
+}
+
+int sts_collect_sleep(struct stasis_session *s, int limit_ms)
+{
+	int patience = sts_collect_patience(s);
+
+	s->interrupts_sent = false;
+	int r = sts_os_child_signal_wait(limit_ms < patience ? limit_ms : patience);
+	/* A thread of the host that does not block SIGCHLD takes it from us. */
+	s->deaf = r == -EAGAIN;
+	return r;
 }
 
 static void handle(struct stasis_session *s, struct sts_lwp *lwp, const struct sts_report *report)
@@ -298,7 +318,7 @@ int sts_collect(struct stasis_session *s, bool block)
 		return r;
 	if (handle_arrived(s) || try_expected(s))
 		return 1;
-	r = collect_any(s, block && !sts_collect_impatient(s));
+	r = collect_any(s, block && sts_collect_patience(s) == INT_MAX);
 	if (r == 0 && (settle_unreachable(s) || sts_orphans_adopt(s, sts_clock_ms())))
 		return 1;
 	return r;
@@ -310,6 +330,6 @@ int sts_collect_wait(struct stasis_session *s)
 	int r = sts_collect(s, false);
 
 	if (r == 0)
-		sts_os_child_signal_wait(TAILQ_EMPTY(&s->expected) ? SLICE_MS : 1);
+		sts_collect_sleep(s, SLICE_MS);
 	return r;
 }

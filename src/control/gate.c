@@ -209,8 +209,6 @@ static void fail_waiters(struct stasis_session *s, int error)
 	}
 }
 
-#define IMPATIENT_MS 1
-
 static int poll_timeout(struct stasis_session *s)
 {
 	int64_t limit = INT64_MAX, now = sts_clock_ms();
@@ -219,8 +217,9 @@ static int poll_timeout(struct stasis_session *s)
 	TAILQ_FOREACH(request, &s->gate->waiters, link)
 	if (request->deadline < limit)
 		limit = request->deadline;
-	if (sts_collect_impatient(s) && limit > now + IMPATIENT_MS)
-		limit = now + IMPATIENT_MS;
+	int patience = sts_collect_patience(s);
+	if (patience < INT_MAX && limit > now + patience)
+		limit = now + patience;
 	if (limit == INT64_MAX)
 		return -1;
 	return limit <= now ? 0 : limit - now > INT_MAX ? INT_MAX : (int)(limit - now);
@@ -307,10 +306,19 @@ static int direct_sleep(struct stasis_session *s, int64_t deadline)
 	if (now >= deadline)
 		return STASIS_E_TIMEOUT;
 	int64_t slice = deadline - now;
-	if (sts_collect_impatient(s) && slice > IMPATIENT_MS)
-		slice = IMPATIENT_MS;
-	int r = sts_os_child_signal_wait(slice > INT_MAX ? INT_MAX : (int)slice);
+	int r = sts_collect_sleep(s, slice > INT_MAX ? INT_MAX : (int)slice);
 	return r == -EINTR ? STASIS_E_INTERRUPTED : 0;
+}
+
+/*
+ * Whom an interrupt was just sent needs the CPU to come to rest: rather than ask
+ * in vain sleep at once. A signal of before ends that sleep early, no more.
+ */
+static int let_interrupted_stop(struct stasis_session *s)
+{
+	bool sent = s->interrupts_sent && !TAILQ_EMPTY(&s->expected) && TAILQ_EMPTY(&s->arrived);
+
+	return sent ? direct_sleep(s, INT64_MAX) : 0;
 }
 
 static int wait_direct(struct stasis_session *s, struct request *request)
@@ -327,6 +335,8 @@ static int wait_direct(struct stasis_session *s, struct request *request)
 			return r;
 		if (atomic_exchange(&gate->wake, 0))
 			return STASIS_E_INTERRUPTED;
+		if (forever && (r = let_interrupted_stop(s)) < 0)
+			return r;
 		r = sts_collect(s, forever);
 		gate->more = r > 0;
 		if (r == -EINTR)

@@ -221,6 +221,8 @@ struct stasis_session {
 	size_t n_lwps;		       /* all that are not gone */
 	struct sts_lwp_list unclaimed; /* via in_process: children seen before their parent's event */
 	struct sts_lwp_list expected;
+	bool interrupts_sent; /* and no report was asked for since */
+	bool deaf;	      /* direct: no signal told of the last report that was slept for */
 	struct sts_lwp_list arrived;
 	struct sts_lwp_list unconsumed;
 	struct sts_lwp_chain exiting;
@@ -274,8 +276,10 @@ void sts_arrive_as(struct sts_lwp *lwp, const struct sts_report *report);
 void sts_unarrive(struct stasis_session *s, struct sts_lwp *lwp);
 void sts_unexpect(struct stasis_session *s, struct sts_lwp *lwp);
 void sts_consume(struct stasis_session *s, struct sts_lwp *lwp);
-/* Some LWP is to report soon: come back to sts_collect() within milliseconds even if nothing wakes us. */
-bool sts_collect_impatient(const struct stasis_session *s);
+/* Milliseconds after which to come back to sts_collect() even if nothing wakes us; INT_MAX: no need to. */
+int sts_collect_patience(const struct stasis_session *s);
+/* Sleep until a signal tells of reports, but no longer than that or limit_ms. Result of sts_os_child_signal_wait(). */
+int sts_collect_sleep(struct stasis_session *s, int limit_ms);
 
 /* --- dispatch.c ---------------------------------------------------------------------- */
 void sts_dispatch(struct stasis_session *s, struct sts_lwp *lwp, const struct sts_report *report);

@@ -147,6 +147,7 @@ static void interrupt(struct sts_lwp *lwp)
 		if (sts_lwp_gone(lwp, sts_os_interrupt(lwp->tid)))
 			return;
 		lwp->interrupted = true;
+		lwp->session->interrupts_sent = true;
 	}
 	sts_expect(lwp->session, lwp);
 }
