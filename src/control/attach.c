@@ -154,13 +154,13 @@ static int take_lwp(struct stasis_session *s, struct sts_process *p, pid_t tid)
 	return 1;
 }
 
-/* Passes over the list until one is known to be whole and shows nothing new. 1: LWPs were found, 0: none. */
+/* Passes over the list until one is known to be whole. 1: LWPs were found, 0: none. */
 static int take_all(struct stasis_session *s, struct sts_process *p)
 {
-	for (bool any = false;;) {
+	for (bool found = false;;) {
 		_cleanup_free_ pid_t *tids = NULL;
 		size_t n;
-		bool complete, found = false;
+		bool complete;
 		int r = sts_os_lwp_list(p->pid, &tids, &n, &complete);
 
 		for (size_t i = 0; r >= 0 && i < n; i++) {
@@ -169,9 +169,8 @@ static int take_all(struct stasis_session *s, struct sts_process *p)
 		}
 		if (r < 0)
 			return r;
-		any |= found;
-		if (complete && !found)
-			return any;
+		if (complete)
+			return found;
 	}
 }
 
