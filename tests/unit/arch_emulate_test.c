@@ -234,7 +234,7 @@ static void poke_targets(struct bench *b, const struct trial *t)
 
 static bool form_exists(const struct form *f, bool long_mode)
 {
-	return !(f->flags & FORM_32) || !long_mode;
+	return !(f->flags & (long_mode ? FORM_32 : FORM_64));
 }
 
 static void make(struct bench *b, const struct form *f, struct trial *t)

@@ -4,11 +4,17 @@
 #include <string.h>
 
 #define ARITHMETIC(name_, n_, flags_)                                                                                  \
-	{name_ " rm,r", {(n_) << 3 | 1}, 1, SHAPE_RM_REG, -1, 0, flags_},                                              \
+	{name_ " rm,r", {(n_) << 3 | 1}, 1, SHAPE_RM, -1, 0, flags_},                                                  \
 		{name_ " r,rm", {(n_) << 3 | 3}, 1, SHAPE_RM, -1, 0, flags_},                                          \
-		{name_ " r,imm8", {0x83}, 1, SHAPE_RM_REG, n_, 1, flags_},                                             \
+		{name_ " m,r", {(n_) << 3 | 1}, 1, SHAPE_RM_MEM, -1, 0, flags_},                                       \
+		{name_ " eax,imm", {(n_) << 3 | 5}, 1, SHAPE_PLAIN, -1, 4, flags_},                                    \
+		{name_ " rm,imm8", {0x83}, 1, SHAPE_RM, n_, 1, flags_},                                                \
+		{name_ " rm,imm32", {0x81}, 1, SHAPE_RM, n_, 4, flags_},                                               \
+		{name_ " rm8,r8", {(n_) << 3}, 1, SHAPE_RM, -1, 0, flags_},                                            \
+		{name_ " r8,rm8", {(n_) << 3 | 2}, 1, SHAPE_RM, -1, 0, flags_},                                        \
+		{name_ " al,imm8", {(n_) << 3 | 4}, 1, SHAPE_PLAIN, -1, 1, flags_},                                    \
 	{                                                                                                              \
-		name_ " r,imm32", {0x81}, 1, SHAPE_RM_REG, n_, 4, flags_                                               \
+		name_ " rm8,imm8", {0x80}, 1, SHAPE_RM, n_, 1, flags_                                                  \
 	}
 
 const struct form forms[] = {
@@ -27,19 +33,39 @@ const struct form forms[] = {
 	{"mov r,rm", {0x8b}, 1, SHAPE_RM, -1, 0, 0},
 	{"mov rm,imm", {0xc7}, 1, SHAPE_RM, 0, 4, 0},
 	{"mov r,imm", {0xb8}, 1, SHAPE_REG, -1, IMM_FULL, 0},
+	{"mov rm8,r8", {0x88}, 1, SHAPE_RM, -1, 0, 0},
+	{"mov r8,rm8", {0x8a}, 1, SHAPE_RM, -1, 0, 0},
+	{"mov rm8,imm8", {0xc6}, 1, SHAPE_RM, 0, 1, 0},
+	{"mov r8,imm8", {0xb0}, 1, SHAPE_REG, -1, 1, 0},
+	{"movzx r,rm8", {0x0f, 0xb6}, 2, SHAPE_RM, -1, 0, 0},
+	{"movsx r,rm8", {0x0f, 0xbe}, 2, SHAPE_RM, -1, 0, 0},
+	{"movsxd r,rm", {0x63}, 1, SHAPE_RM, -1, 0, FORM_64},
+	{"cmovcc", {0x0f, 0x40}, 2, SHAPE_RM_CC, -1, 0, 0},
+	{"setcc", {0x0f, 0x90}, 2, SHAPE_RM_CC, 0, 0, 0},
 	{"lea", {0x8d}, 1, SHAPE_RM_MEM, -1, 0, 0},
 	ARITHMETIC("add", 0, 0),
 	ARITHMETIC("or", 1, FORM_NO_AF),
+	ARITHMETIC("adc", 2, 0),
+	ARITHMETIC("sbb", 3, 0),
 	ARITHMETIC("and", 4, FORM_NO_AF),
 	ARITHMETIC("sub", 5, 0),
 	ARITHMETIC("xor", 6, FORM_NO_AF),
 	ARITHMETIC("cmp", 7, 0),
-	{"cmp m,r", {0x39}, 1, SHAPE_RM_MEM, -1, 0, 0},
-	{"cmp m,imm8", {0x83}, 1, SHAPE_RM_MEM, 7, 1, 0},
-	{"cmp m,imm32", {0x81}, 1, SHAPE_RM_MEM, 7, 4, 0},
 	{"test", {0x85}, 1, SHAPE_RM, -1, 0, FORM_NO_AF},
-	{"inc rm", {0xff}, 1, SHAPE_RM_REG, 0, 0, 0},
-	{"dec rm", {0xff}, 1, SHAPE_RM_REG, 1, 0, 0},
+	{"test eax,imm", {0xa9}, 1, SHAPE_PLAIN, -1, 4, FORM_NO_AF},
+	{"test rm,imm", {0xf7}, 1, SHAPE_RM, 0, 4, FORM_NO_AF},
+	{"test rm8,r8", {0x84}, 1, SHAPE_RM, -1, 0, FORM_NO_AF},
+	{"test al,imm8", {0xa8}, 1, SHAPE_PLAIN, -1, 1, FORM_NO_AF},
+	{"test rm8,imm8", {0xf6}, 1, SHAPE_RM, 0, 1, FORM_NO_AF},
+	{"not rm", {0xf7}, 1, SHAPE_RM, 2, 0, 0},
+	{"not rm8", {0xf6}, 1, SHAPE_RM, 2, 0, 0},
+	{"neg rm", {0xf7}, 1, SHAPE_RM, 3, 0, 0},
+	{"neg rm8", {0xf6}, 1, SHAPE_RM, 3, 0, 0},
+	{"inc rm", {0xff}, 1, SHAPE_RM, 0, 0, 0},
+	{"dec rm", {0xff}, 1, SHAPE_RM, 1, 0, 0},
+	{"inc m", {0xff}, 1, SHAPE_RM_MEM, 0, 0, 0},
+	{"inc rm8", {0xfe}, 1, SHAPE_RM, 0, 0, 0},
+	{"dec rm8", {0xfe}, 1, SHAPE_RM, 1, 0, 0},
 	{"inc r", {0x40}, 1, SHAPE_REG, -1, 0, FORM_32},
 	{"dec r", {0x48}, 1, SHAPE_REG, -1, 0, FORM_32},
 	{"ret", {0xc3}, 1, SHAPE_PLAIN, -1, 0, 0},
@@ -167,7 +193,7 @@ static void put_memory(struct trial *t, unsigned mod, unsigned rm, unsigned rex,
 static void put_modrm(struct trial *t, unsigned rex, uint64_t *random)
 {
 	const struct form *f = t->form;
-	unsigned mod = f->shape == SHAPE_RM_REG ? 3 : below(random, f->shape == SHAPE_RM_MEM ? 3 : 4);
+	unsigned mod = below(random, f->shape == SHAPE_RM_MEM ? 3 : 4);
 	unsigned rm = below(random, 8), reg = f->digit >= 0 ? (unsigned)f->digit : below(random, 8);
 
 	put(t, mod << 6 | reg << 3 | rm, 1);
@@ -187,7 +213,8 @@ static void put_immediate(struct trial *t, unsigned rex, uint64_t *random)
 
 static void encode(struct trial *t, uint64_t *random)
 {
-	static const uint8_t in_opcode[] = {[SHAPE_REG] = 7, [SHAPE_CC] = 15, [SHAPE_RM_MEM] = 0 /* none */};
+	static const uint8_t in_opcode[] = {
+		[SHAPE_REG] = 7, [SHAPE_CC] = 15, [SHAPE_RM_CC] = 15, [SHAPE_RM_MEM] = 0 /* none */};
 	const struct form *f = t->form;
 	unsigned rex = 0;
 

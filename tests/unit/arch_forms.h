@@ -10,7 +10,7 @@ enum form_shape {
 	SHAPE_REG,    /* register in the opcode's low 3 bits */
 	SHAPE_CC,     /* condition in the low 4 bits */
 	SHAPE_RM,     /* ModRM */
-	SHAPE_RM_REG, /* ModRM of a register only */
+	SHAPE_RM_CC,  /* ModRM, and a condition in the opcode's low 4 bits */
 	SHAPE_RM_MEM, /* ModRM of memory only */
 };
 
@@ -18,6 +18,7 @@ enum form_flags {
 	FORM_NO_REX = 1 << 0,
 	FORM_NO_AF = 1 << 1, /* leaves AF undefined */
 	FORM_32 = 1 << 2,    /* not in 64-bit code */
+	FORM_64 = 1 << 3,    /* only in 64-bit code */
 };
 
 #define IMM_FULL 0xff /* 4 bytes, 8 with REX.W */

@@ -148,12 +148,19 @@ static const struct bytes unknown[] = {
 	BYTES(IN_BOTH, 0xf2, 0xc3),		      /* bnd ret */
 	BYTES(IN_BOTH, 0xf3, 0x0f, 0x1e, 0xc8),	      /* rdssp */
 	BYTES(IN_BOTH, 0x0f, 0x1f, 0xc8),	      /* 0f 1f /1 */
-	BYTES(IN_BOTH, 0x11, 0xc0),		      /* adc */
-	BYTES(IN_BOTH, 0x19, 0xc0),		      /* sbb */
-	BYTES(IN_BOTH, 0x83, 0xd0, 1),		      /* adc */
-	BYTES(IN_BOTH, 0x01, 0x00),		      /* add %eax, (%rax): one access */
-	BYTES(IN_BOTH, 0x83, 0x00, 1),		      /* addl $1, (%rax) */
-	BYTES(IN_BOTH, 0xff, 0x00),		      /* incl (%rax) */
+	BYTES(IN_BOTH, 0xf0, 0xff, 0x00),	      /* lock incl (%rax): one access */
+	BYTES(IN_BOTH, 0x86, 0x00),		      /* xchg, locked without saying so */
+	BYTES(IN_BOTH, 0x0f, 0xb1, 0x03),	      /* cmpxchg */
+	BYTES(IN_BOTH, 0x0f, 0xc1, 0x03),	      /* xadd */
+	BYTES(IN_BOTH, 0x0f, 0xb7, 0x00),	      /* movzwl */
+	BYTES(IN_BOTH, 0xc1, 0xe0, 1),		      /* shl */
+	BYTES(IN_BOTH, 0xf6, 0xc8, 0),		      /* f6 /1 */
+	BYTES(IN_BOTH, 0xf7, 0xe0),		      /* mul */
+	BYTES(IN_BOTH, 0xf7, 0xf0),		      /* div */
+	BYTES(IN_BOTH, 0xfe, 0xd0),		      /* undefined */
+	BYTES(IN_BOTH, 0xc6, 0xf8, 0),		      /* xabort */
+	BYTES(IN_32, 0x63, 0xc0),		      /* arpl */
+	BYTES(IN_32, 0x82, 0xc0, 1),		      /* add, another time */
 	BYTES(IN_BOTH, 0xff, 0xd8),		      /* undefined */
 	BYTES(IN_BOTH, 0xff, 0x18),		      /* far call */
 	BYTES(IN_BOTH, 0xff, 0x28),		      /* far jmp */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The instructions that functions begin with, done in software: a breakpoint
- * there is then passed without a single step. What is not known is refused;
- * nothing is changed before all that can fail has worked.
+ * The common integer instructions, done in software: a breakpoint there is then
+ * passed without a single step. What is not known is refused; nothing is changed
+ * before all that can fail has worked.
  *
  * Memory is read and written by somebody else than the CPU. So what must be one
- * access to it is refused (read, compute and write back), and so is what could
- * fail half-way (a store across pages).
+ * access to it is refused (lock prefix, xchg), and so is what could fail half-way
+ * (a store across pages). An instruction that reads, computes and writes back
+ * makes two accesses on the CPU as well: others may come between them.
  */
 #include <string.h>
 #include "arch/arch.h"
@@ -34,10 +35,10 @@ struct insn {
 	size_t len, at;
 	bool long_mode;
 	uint8_t rex;
-	unsigned width;    /* operand bytes: 4, or 8 with REX.W */
-	uint8_t reg, rm;   /* ModRM fields with REX bits */
-	bool is_register;  /* mod == 3 */
-	uint64_t address;  /* else */
+	unsigned width;	  /* operand bytes: 4, or 8 with REX.W, or 1 */
+	uint8_t reg, rm;  /* ModRM fields with REX bits */
+	bool is_register; /* mod == 3 */
+	uint64_t address; /* else */
 };
 
 /* --- fetching ------------------------------------------------------------------- */
@@ -81,7 +82,7 @@ static uint64_t *reg(struct insn *i, unsigned n)
 
 static uint64_t narrow(uint64_t value, unsigned width)
 {
-	return width == 8 ? value : (uint32_t)value;
+	return width == 8 ? value : width == 4 ? (uint32_t)value : (uint8_t)value;
 }
 
 static unsigned stack_width(const struct insn *i)
@@ -89,10 +90,29 @@ static unsigned stack_width(const struct insn *i)
 	return i->long_mode ? 8 : 4;
 }
 
-/* Writing 32 bits clears the upper half. */
+/* Without REX four of the byte registers are the second bytes of others. */
+static bool is_second_byte(const struct insn *i, unsigned n)
+{
+	return i->width == 1 && !i->rex && n >= 4;
+}
+
+static uint64_t reg_get(struct insn *i, unsigned n)
+{
+	if (is_second_byte(i, n))
+		return *reg(i, n - 4) >> 8 & 0xff;
+	return narrow(*reg(i, n), i->width);
+}
+
+/* Writing 32 bits clears the upper half; writing 8 leaves all else. */
 static void reg_set(struct insn *i, unsigned n, uint64_t value)
 {
-	*reg(i, n) = narrow(value, i->width);
+	bool second = is_second_byte(i, n);
+	uint64_t *r = reg(i, second ? n - 4 : n);
+
+	if (i->width > 1)
+		*r = narrow(value, i->width);
+	else
+		*r = second ? (*r & ~UINT64_C(0xff00)) | (value & 0xff) << 8 : (*r & ~UINT64_C(0xff)) | (value & 0xff);
 }
 
 static uint64_t next_pc(const struct insn *i)
@@ -204,7 +224,7 @@ static bool rm_load(struct insn *i, uint64_t *ret)
 {
 	if (!i->is_register)
 		return load(i, i->address, i->width, ret);
-	*ret = narrow(*reg(i, i->rm), i->width);
+	*ret = reg_get(i, i->rm);
 	return true;
 }
 
@@ -236,47 +256,43 @@ static void set_flags(struct insn *i, uint64_t result, uint64_t others)
 	i->regs->eflags = (i->regs->eflags & ~(uint64_t)ARITHMETIC) | flags;
 }
 
-/* The arithmetic group in the order of its opcodes. adc and sbb are refused. */
+/* The arithmetic group in the order of its opcodes. */
 enum { ADD, OR, ADC, SBB, AND, SUB, XOR, CMP };
 
-static bool compute(const struct insn *i, unsigned op, uint64_t a, uint64_t b, uint64_t *ret)
+static unsigned carry_in(const struct insn *i, unsigned op)
+{
+	return (op == ADC || op == SBB) && (i->regs->eflags & CF);
+}
+
+static uint64_t compute(const struct insn *i, unsigned op, uint64_t a, uint64_t b)
 {
 	switch (op) {
 	case ADD:
-		*ret = a + b;
-		break;
+	case ADC:
+		return narrow(a + b + carry_in(i, op), i->width);
 	case OR:
-		*ret = a | b;
-		break;
+		return a | b;
 	case AND:
-		*ret = a & b;
-		break;
-	case SUB:
-	case CMP:
-		*ret = a - b;
-		break;
+		return a & b;
 	case XOR:
-		*ret = a ^ b;
-		break;
+		return a ^ b;
 	default:
-		return false;
+		return narrow(a - b - carry_in(i, op), i->width);
 	}
-	*ret = narrow(*ret, i->width);
-	return true;
 }
 
 static void arithmetic_flags(struct insn *i, unsigned op, uint64_t a, uint64_t b, uint64_t result)
 {
 	uint64_t flags = 0;
 
-	if (op == ADD) {
-		flags |= result < a ? CF : 0;
+	if (op == ADD || op == ADC) {
+		flags |= result < a || (result == a && carry_in(i, op)) ? CF : 0;
 		flags |= (~(a ^ b) & (a ^ result) & top_bit(i)) ? OF : 0;
-	} else if (op == SUB || op == CMP) {
-		flags |= a < b ? CF : 0;
+	} else if (op == SUB || op == SBB || op == CMP) {
+		flags |= a < b || (a == b && carry_in(i, op)) ? CF : 0;
 		flags |= ((a ^ b) & (a ^ result) & top_bit(i)) ? OF : 0;
 	}
-	if (op == ADD || op == SUB || op == CMP)
+	if (op != OR && op != AND && op != XOR)
 		flags |= (a ^ b ^ result) & AF;
 	set_flags(i, result, flags);
 }
@@ -310,56 +326,86 @@ static bool do_modrm(struct insn *i, size_t immediate, int64_t *imm)
 	return true;
 }
 
-/* Not in memory, which would have to be one access. */
-static bool result_set(struct insn *i, unsigned op, bool to_rm, uint64_t result)
-{
-	if (op == CMP)
-		return true;
-	if (to_rm && !i->is_register)
-		return false;
-	reg_set(i, to_rm ? i->rm : i->reg, result);
-	return true;
-}
-
 /* op r/m, r (to_rm) or op r, r/m */
 static bool arithmetic(struct insn *i, unsigned op, bool to_rm)
 {
-	uint64_t rm, result;
+	uint64_t rm;
 
 	if (!do_modrm(i, 0, NULL) || !rm_load(i, &rm))
 		return false;
-	uint64_t r = narrow(*reg(i, i->reg), i->width);
+	uint64_t r = reg_get(i, i->reg);
 	uint64_t a = to_rm ? rm : r, b = to_rm ? r : rm;
-	if (!compute(i, op, a, b, &result) || !result_set(i, op, to_rm, result))
+	uint64_t result = compute(i, op, a, b);
+	if (op != CMP && to_rm && !rm_store(i, result))
 		return false;
+	if (op != CMP && !to_rm)
+		reg_set(i, i->reg, result);
 	arithmetic_flags(i, op, a, b, result);
 	return step(i);
 }
 
 static bool arithmetic_immediate(struct insn *i, size_t size)
 {
-	uint64_t a, result;
+	uint64_t a;
 	int64_t imm;
 
 	if (!do_modrm(i, size, &imm) || !rm_load(i, &a))
 		return false;
 	unsigned op = i->reg & 7;
-	uint64_t b = narrow(imm, i->width);
-	if (!compute(i, op, a, b, &result) || !result_set(i, op, true, result))
+	uint64_t b = narrow(imm, i->width), result = compute(i, op, a, b);
+	if (op != CMP && !rm_store(i, result))
 		return false;
 	arithmetic_flags(i, op, a, b, result);
 	return step(i);
 }
 
-/* inc and dec leave the carry alone. */
-static bool count(struct insn *i, unsigned n, unsigned op)
+static size_t immediate_size(const struct insn *i)
 {
-	uint64_t a = narrow(*reg(i, n), i->width), result, carry = i->regs->eflags & CF;
+	return i->width == 1 ? 1 : 4;
+}
 
-	compute(i, op, a, 1, &result);
-	reg_set(i, n, result);
+/* op eax, imm */
+static bool arithmetic_accumulator(struct insn *i, unsigned op)
+{
+	int64_t imm;
+
+	if (!fetch_signed(i, immediate_size(i), &imm))
+		return false;
+	uint64_t a = reg_get(i, 0), b = narrow(imm, i->width), result = compute(i, op, a, b);
+	if (op != CMP)
+		reg_set(i, 0, result);
+	arithmetic_flags(i, op, a, b, result);
+	return step(i);
+}
+
+/* inc and dec leave the carry alone. */
+static void count_flags(struct insn *i, unsigned op, uint64_t a, uint64_t result)
+{
+	uint64_t carry = i->regs->eflags & CF;
+
 	arithmetic_flags(i, op, a, 1, result);
 	i->regs->eflags = (i->regs->eflags & ~(uint64_t)CF) | carry;
+}
+
+static bool count_reg(struct insn *i, unsigned n, unsigned op)
+{
+	uint64_t a = reg_get(i, n), result = compute(i, op, a, 1);
+
+	reg_set(i, n, result);
+	count_flags(i, op, a, result);
+	return step(i);
+}
+
+static bool count_rm(struct insn *i, unsigned op)
+{
+	uint64_t a;
+
+	if (!rm_load(i, &a))
+		return false;
+	uint64_t result = compute(i, op, a, 1);
+	if (!rm_store(i, result))
+		return false;
+	count_flags(i, op, a, result);
 	return step(i);
 }
 
@@ -369,28 +415,77 @@ static bool test(struct insn *i)
 
 	if (!do_modrm(i, 0, NULL) || !rm_load(i, &rm))
 		return false;
-	set_flags(i, rm & narrow(*reg(i, i->reg), i->width), 0);
+	set_flags(i, rm & reg_get(i, i->reg), 0);
 	return step(i);
 }
 
-static bool move(struct insn *i, uint8_t opcode)
+static bool test_accumulator(struct insn *i)
+{
+	int64_t imm;
+
+	if (!fetch_signed(i, immediate_size(i), &imm))
+		return false;
+	set_flags(i, reg_get(i, 0) & narrow(imm, i->width), 0);
+	return step(i);
+}
+
+/* f6, f7: test with an immediate, not, neg; multiplications and divisions are refused. */
+static bool group_f7(struct insn *i)
+{
+	uint64_t a;
+	int64_t imm = 0;
+
+	if (i->at >= i->len)
+		return false;
+	unsigned op = i->bytes[i->at] >> 3 & 7;
+	if (op == 1 || op > 3 || !do_modrm(i, op == 0 ? immediate_size(i) : 0, &imm) || !rm_load(i, &a))
+		return false;
+	if (op == 0) {
+		set_flags(i, a & narrow(imm, i->width), 0);
+		return step(i);
+	}
+	if (!rm_store(i, op == 2 ? narrow(~a, i->width) : compute(i, SUB, 0, a)))
+		return false;
+	if (op == 3)
+		arithmetic_flags(i, SUB, 0, a, compute(i, SUB, 0, a));
+	return step(i);
+}
+
+static bool move(struct insn *i, bool to_rm)
 {
 	uint64_t value;
 
 	if (!do_modrm(i, 0, NULL))
 		return false;
-	if (opcode == 0x89) {
-		if (!rm_store(i, *reg(i, i->reg)))
-			return false;
-	} else if (opcode == 0x8b) {
-		if (!rm_load(i, &value))
-			return false;
-		reg_set(i, i->reg, value);
-	} else { /* lea */
-		if (i->is_register)
-			return false;
-		reg_set(i, i->reg, i->address);
-	}
+	if (to_rm)
+		return rm_store(i, reg_get(i, i->reg)) && step(i);
+	if (!rm_load(i, &value))
+		return false;
+	reg_set(i, i->reg, value);
+	return step(i);
+}
+
+static bool load_address(struct insn *i)
+{
+	if (!do_modrm(i, 0, NULL) || i->is_register)
+		return false;
+	reg_set(i, i->reg, i->address);
+	return step(i);
+}
+
+/* movzx, movsx, movsxd */
+static bool move_extended(struct insn *i, unsigned from, bool is_signed)
+{
+	unsigned to = i->width;
+	uint64_t value;
+
+	i->width = from;
+	if (!do_modrm(i, 0, NULL) || !rm_load(i, &value))
+		return false;
+	i->width = to;
+	if (is_signed)
+		value = from == 1 ? (uint64_t)(int8_t)value : (uint64_t)(int32_t)value;
+	reg_set(i, i->reg, value);
 	return step(i);
 }
 
@@ -398,7 +493,7 @@ static bool move_immediate_rm(struct insn *i)
 {
 	int64_t imm;
 
-	if (!do_modrm(i, 4, &imm) || (i->reg & 7) != 0 || !rm_store(i, imm))
+	if (!do_modrm(i, immediate_size(i), &imm) || (i->reg & 7) != 0 || !rm_store(i, imm))
 		return false;
 	return step(i);
 }
@@ -476,7 +571,7 @@ static bool call(struct insn *i)
 	return fetch_signed(i, 4, &offset) && call_to(i, next_pc(i) + offset);
 }
 
-/* ff: inc and dec of a register; call, jmp and push of registers and memory. */
+/* ff: inc, dec, call, jmp and push of registers and memory. */
 static bool group_ff(struct insn *i)
 {
 	uint64_t value;
@@ -485,7 +580,9 @@ static bool group_ff(struct insn *i)
 		return false;
 	unsigned op = i->reg & 7;
 	if (op < 2)
-		return i->is_register && count(i, i->rm, op ? SUB : ADD);
+		return count_rm(i, op ? SUB : ADD);
+	if (i->width == 1)
+		return false;
 	i->width = stack_width(i);
 	if ((op & 1) || !rm_load(i, &value)) /* odd: far, or undefined */
 		return false;
@@ -512,6 +609,23 @@ static bool jump_if(struct insn *i, unsigned code, size_t size)
 	return done(i, next_pc(i) + (condition(i, code) ? offset : 0));
 }
 
+static bool set_if(struct insn *i, unsigned code)
+{
+	i->width = 1;
+	return do_modrm(i, 0, NULL) && rm_store(i, condition(i, code)) && step(i);
+}
+
+/* Memory is read, and the upper half cleared, whether or not it moves. */
+static bool move_if(struct insn *i, unsigned code)
+{
+	uint64_t value;
+
+	if (!do_modrm(i, 0, NULL) || !rm_load(i, &value))
+		return false;
+	reg_set(i, i->reg, condition(i, code) ? value : *reg(i, i->reg));
+	return step(i);
+}
+
 /* --- opcodes --------------------------------------------------------------------------------- */
 
 static bool two_byte(struct insn *i)
@@ -520,11 +634,21 @@ static bool two_byte(struct insn *i)
 
 	if (!fetch(i, &opcode, 1))
 		return false;
-	if (opcode >= 0x80 && opcode <= 0x8f)
-		return jump_if(i, opcode, 4);
-	if (opcode == 0x1f) /* nop r/m */
+	switch (opcode) {
+	case 0x1f: /* nop r/m */
 		return do_modrm(i, 0, NULL) && (i->reg & 7) == 0 && step(i);
-	return false;
+	case 0x40 ... 0x4f:
+		return move_if(i, opcode);
+	case 0x80 ... 0x8f:
+		return jump_if(i, opcode, 4);
+	case 0x90 ... 0x9f:
+		return set_if(i, opcode);
+	case 0xb6:
+	case 0xbe:
+		return move_extended(i, 1, opcode == 0xbe);
+	default:
+		return false;
+	}
 }
 
 static bool group_arithmetic(struct insn *i, uint8_t opcode)
@@ -536,22 +660,38 @@ static bool group_arithmetic(struct insn *i, uint8_t opcode)
 		return arithmetic(i, opcode >> 3, true);
 	case 3:
 		return arithmetic(i, opcode >> 3, false);
+	case 5:
+		return arithmetic_accumulator(i, opcode >> 3);
 	default:
 		return false;
 	}
+}
+
+/* Known for bytes as well, by the opcode of full width less one. */
+static bool has_byte_form(uint8_t opcode)
+{
+	static const uint8_t others[] = {0x81, 0x85, 0x89, 0x8b, 0xa9, 0xc7, 0xf7, 0xff};
+
+	return opcode < 0x40 ? (opcode & 7) <= 5 : memchr(others, opcode, sizeof others) != NULL;
 }
 
 static bool one_byte(struct insn *i, uint8_t opcode)
 {
 	unsigned low = (opcode & 7) | (i->rex & 1) << 3;
 
+	if (!(opcode & 1) && has_byte_form(opcode | 1)) {
+		i->width = 1;
+		opcode |= 1;
+	}
 	switch (opcode) {
 	case 0x40 ... 0x4f: /* not in long mode, where it is REX */
-		return !i->long_mode && count(i, opcode & 7, opcode & 8 ? SUB : ADD);
+		return !i->long_mode && count_reg(i, opcode & 7, opcode & 8 ? SUB : ADD);
 	case 0x50 ... 0x57:
 		return push_reg(i, low);
 	case 0x58 ... 0x5f:
 		return pop_reg(i, low);
+	case 0x63: /* not in long mode: arpl */
+		return i->long_mode && move_extended(i, 4, true);
 	case 0x68:
 		return push_immediate(i, 4);
 	case 0x6a:
@@ -559,17 +699,23 @@ static bool one_byte(struct insn *i, uint8_t opcode)
 	case 0x70 ... 0x7f:
 		return jump_if(i, opcode, 1);
 	case 0x81:
-		return arithmetic_immediate(i, 4);
+		return arithmetic_immediate(i, immediate_size(i));
 	case 0x83:
 		return arithmetic_immediate(i, 1);
 	case 0x85:
 		return test(i);
 	case 0x89:
 	case 0x8b:
+		return move(i, opcode == 0x89);
 	case 0x8d:
-		return move(i, opcode);
+		return load_address(i);
 	case 0x90:
 		return i->rex == 0 && step(i); /* with REX.B an exchange */
+	case 0xa9:
+		return test_accumulator(i);
+	case 0xb0 ... 0xb7:
+		i->width = 1;
+		return move_immediate_reg(i, low);
 	case 0xb8 ... 0xbf:
 		return move_immediate_reg(i, low);
 	case 0xc2:
@@ -586,6 +732,8 @@ static bool one_byte(struct insn *i, uint8_t opcode)
 		return jump(i, 4);
 	case 0xeb:
 		return jump(i, 1);
+	case 0xf7:
+		return group_f7(i);
 	case 0xff:
 		return group_ff(i);
 	case 0x0f:
