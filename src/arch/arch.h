@@ -11,7 +11,7 @@
 #include <stasis/event.h>
 #include <stasis/regs.h>
 
-/* Memory as an instruction sees it; 0 is success. */
+/* Memory as an instruction sees it: what the CPU may not touch, fails, and a write is one access. 0 is success. */
 struct sts_arch_mem {
 	int (*read)(void *arg, uint64_t addr, void *buf, size_t len);
 	int (*write)(void *arg, uint64_t addr, const void *buf, size_t len);
@@ -39,7 +39,7 @@ enum sts_insn_class sts_arch_insn_classify(const uint8_t *insn, size_t len, bool
  * Do what the CPU would do for the instruction at regs->rip whose bytes are
  * insn (len readable bytes, the program's own, no breakpoint in them): change
  * regs and memory, the PC included. @return true if done; false if it is not
- * one of the few known instructions or memory failed: then nothing changed.
+ * one of the known instructions or memory failed: then nothing changed.
  * Flags are exact. Never emulates with the trap flag set in eflags.
  */
 bool sts_arch_emulate(struct stasis_regs_x86 *regs, const uint8_t *insn, size_t len, bool long_mode,

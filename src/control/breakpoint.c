@@ -171,6 +171,28 @@ ssize_t sts_space_write(struct sts_process *p, uint64_t addr, const void *buf, s
 	return n;
 }
 
+int sts_space_load(struct sts_process *p, uint64_t addr, void *buf, size_t len)
+{
+	int r = sts_os_memory_load(sts_process_task(p), addr, buf, len);
+
+	if (r == 0)
+		overlay_all(p->space, addr, buf, len, true);
+	return r;
+}
+
+int sts_space_store(struct sts_process *p, uint64_t addr, const void *buf, size_t len)
+{
+	pid_t task = sts_process_task(p);
+	uint8_t same[8];
+
+	if (!touches_any(p->space, addr, len))
+		return sts_os_memory_store(task, addr, buf, len);
+	/* A breakpoint stands there. Is the place the program's to write? */
+	if (sts_os_memory_load(task, addr, same, len) < 0 || sts_os_memory_store(task, addr, same, len) < 0)
+		return -EFAULT;
+	return sts_space_write(p, addr, buf, len) == (ssize_t)len ? 0 : -EFAULT;
+}
+
 /* --- requests ------------------------------------------------------------------------------- */
 
 struct breakpoint_args {

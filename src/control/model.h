@@ -334,7 +334,8 @@ int sts_regs_flush(struct sts_lwp *lwp);
 bool sts_trap(struct sts_lwp *lwp, const siginfo_t *info); /* true: it was ours */
 void sts_step_look(struct sts_lwp *lwp);
 void sts_step_hide(struct sts_lwp *lwp);
-bool sts_step_over(struct sts_lwp *lwp); /* true: it is taken care of, do not run */
+bool sts_step_over(struct sts_lwp *lwp);       /* true: it is taken care of, do not run */
+void sts_step_over_early(struct sts_lwp *lwp); /* what can be done of that while everybody rests */
 void sts_step_over_end(struct sts_lwp *lwp);
 void sts_stepper_go(struct sts_space *space);
 void sts_signal_state_learn(struct sts_lwp *lwp);
@@ -348,6 +349,9 @@ int sts_breakpoints_copy(struct sts_space *to, const struct sts_space *from);
 void sts_breakpoints_wipe(struct sts_space *space, pid_t pid); /* from memory and table; pid 0: table only */
 ssize_t sts_space_read(struct sts_process *p, uint64_t addr, void *buf, size_t len);
 ssize_t sts_space_write(struct sts_process *p, uint64_t addr, const void *buf, size_t len);
+/* As the program's own load and store of at most 8 bytes: 0, or negative if it would fault. */
+int sts_space_load(struct sts_process *p, uint64_t addr, void *buf, size_t len);
+int sts_space_store(struct sts_process *p, uint64_t addr, const void *buf, size_t len);
 void sts_watch_sync(struct sts_lwp *lwp);
 void sts_watch_inherit(struct sts_process *child, const struct sts_process *parent);
 void sts_watch_clear(struct sts_process *p);

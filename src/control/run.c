@@ -108,6 +108,11 @@ static void go(struct sts_lwp *lwp)
 		sts_lwp_state_set(lwp, STS_LWP_VFORKING);
 }
 
+static bool stays(const struct sts_lwp *lwp)
+{
+	return lwp->event_out || lwp->spawn_waits || lwp->birth_waits || gated(lwp) || lwp->suspended || lwp->stay;
+}
+
 void sts_lwp_settle(struct sts_lwp *lwp)
 {
 	struct sts_process *p = lwp->process;
@@ -118,7 +123,7 @@ void sts_lwp_settle(struct sts_lwp *lwp)
 		sts_lwp_release(lwp);
 		return;
 	}
-	if (lwp->event_out || lwp->spawn_waits || lwp->birth_waits || gated(lwp) || lwp->suspended || lwp->stay)
+	if (stays(lwp))
 		return;
 	if (lwp->stop.kind == STS_REPORT_EXIT) {
 		sts_lwp_exit_go(lwp);
@@ -132,6 +137,9 @@ void sts_process_settle(struct sts_process *p)
 {
 	struct sts_lwp *lwp, *next;
 
+	TAILQ_FOREACH(lwp, &p->lwps, in_process)
+	if (lwp->at_breakpoint && lwp->state == STS_LWP_RESTING && !p->releasing && !stays(lwp))
+		sts_step_over_early(lwp);
 	for (lwp = TAILQ_FIRST(&p->lwps); lwp; lwp = next) {
 		next = TAILQ_NEXT(lwp, in_process);
 		sts_lwp_settle(lwp);

@@ -97,14 +97,27 @@ static void repair(struct sts_lwp *lwp)
 
 /* --- the tracee's memory ------------------------------------------------------------------------- */
 
-static int mem_read(void *arg, uint64_t addr, void *buf, size_t len)
+static bool space_at_rest(const struct sts_space *space)
 {
-	return sts_space_read(arg, addr, buf, len) == (ssize_t)len ? 0 : -1;
+	const struct sts_process *p;
+
+	TAILQ_FOREACH(p, &space->processes, in_space)
+	if (p->n_moving > 0)
+		return false;
+	return true;
 }
 
+static int mem_read(void *arg, uint64_t addr, void *buf, size_t len)
+{
+	return sts_space_load(arg, addr, buf, len);
+}
+
+/* A small store may not be one access; so nobody must be there who could see it half done. */
 static int mem_write(void *arg, uint64_t addr, const void *buf, size_t len)
 {
-	return sts_space_write(arg, addr, buf, len) == (ssize_t)len ? 0 : -1;
+	struct sts_process *p = arg;
+
+	return space_at_rest(p->space) ? sts_space_store(p, addr, buf, len) : -1;
 }
 
 static size_t read_insn(struct sts_lwp *lwp, uint8_t *insn, size_t cap)
@@ -178,11 +191,11 @@ static void hide_trap_flag(struct sts_lwp *lwp)
 		lwp->regs.eflags &= ~(uint64_t)STS_ARCH_TRAP_FLAG;
 		lwp->regs_dirty = true;
 	}
-	if (lwp->step_insn != STS_INSN_PUSH_FLAGS || mem_read(lwp->process, lwp->regs.rsp, &flags, sizeof flags) < 0 ||
-	    !(flags & STS_ARCH_TRAP_FLAG))
+	if (lwp->step_insn != STS_INSN_PUSH_FLAGS ||
+	    sts_space_load(lwp->process, lwp->regs.rsp, &flags, sizeof flags) < 0 || !(flags & STS_ARCH_TRAP_FLAG))
 		return;
 	flags &= ~STS_ARCH_TRAP_FLAG;
-	(void)!mem_write(lwp->process, lwp->regs.rsp, &flags, sizeof flags);
+	(void)!sts_space_store(lwp->process, lwp->regs.rsp, &flags, sizeof flags);
 }
 
 /* A call that was entered in a step keeps the flags of its caller in a register: not the step's own. */
@@ -281,6 +294,24 @@ static void pause_others(struct sts_space *space)
 	sts_process_pause(p);
 }
 
+/* Registers are there. */
+static bool is_to_pass(struct sts_lwp *lwp)
+{
+	if (!sts_breakpoint_find(lwp->process->space, lwp->regs.rip))
+		lwp->at_breakpoint = false; /* removed, or the PC was moved */
+	else if (lwp->signal != 0 && !lwp->trapped)
+		lwp->at_breakpoint = false; /* the signal comes first; its handler returns to the breakpoint */
+	return lwp->at_breakpoint;
+}
+
+void sts_step_over_early(struct sts_lwp *lwp)
+{
+	if (lwp->action == STASIS_STEP || lwp->sticky_step || sts_regs_load(lwp) < 0)
+		return;
+	if (is_to_pass(lwp) && emulate(lwp))
+		lwp->at_breakpoint = false;
+}
+
 bool sts_step_over(struct sts_lwp *lwp)
 {
 	struct sts_space *space = lwp->process->space;
@@ -289,14 +320,8 @@ bool sts_step_over(struct sts_lwp *lwp)
 		return false;
 	if (sts_lwp_gone(lwp, sts_regs_load(lwp)))
 		return true;
-	if (!sts_breakpoint_find(space, lwp->regs.rip)) {
-		lwp->at_breakpoint = false; /* removed, or the PC was moved */
+	if (!is_to_pass(lwp))
 		return false;
-	}
-	if (lwp->signal != 0 && !lwp->trapped) {
-		lwp->at_breakpoint = false; /* the signal comes first; its handler returns to the breakpoint */
-		return false;
-	}
 	if (emulate(lwp)) {
 		lwp->at_breakpoint = false;
 		if (lwp->action != STASIS_STEP && !lwp->sticky_step)
@@ -308,16 +333,6 @@ bool sts_step_over(struct sts_lwp *lwp)
 	lwp->over_addr = lwp->regs.rip;
 	pause_others(space);
 	sts_stepper_go(space);
-	return true;
-}
-
-static bool space_at_rest(const struct sts_space *space)
-{
-	const struct sts_process *p;
-
-	TAILQ_FOREACH(p, &space->processes, in_space)
-	if (p->n_moving > 0)
-		return false;
 	return true;
 }
 

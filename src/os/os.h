@@ -182,6 +182,14 @@ enum stasis_abi sts_os_image_abi(pid_t pid);
 /* Bytes transferred (may be short), or -EFAULT if none, -ESRCH. Ignores page protections. */
 ssize_t sts_os_memory_read(pid_t pid, uint64_t addr, void *buf, size_t len);
 ssize_t sts_os_memory_write(pid_t pid, uint64_t addr, const void *buf, size_t len);
+/*
+ * All of it as the program's own load or store, which page protections (but not
+ * protection keys) stop: 0, -EFAULT, -ESRCH. Eight bytes are one access to those
+ * who look on, and so is any smaller number where the CPU copies short strings
+ * fast; elsewhere fewer than eight may be seen to change one by one.
+ */
+int sts_os_memory_load(pid_t pid, uint64_t addr, void *buf, size_t len);
+int sts_os_memory_store(pid_t pid, uint64_t addr, const void *buf, size_t len);
 
 /* --- launching ----------------------------------------------------------------------- */
 

@@ -639,6 +639,40 @@ STS_TC_BOTH(step_from_hit, 20, "a step from a hit executes that very instruction
 	finish(&a);
 }
 
+/* A breakpoint is not to make the impossible possible: text can be read, not pushed to. */
+STS_TC_BOTH(protection_holds, 20,
+	    "an instruction at a breakpoint that may not write where it would, faults, and writes nothing")
+{
+	uint8_t before[16], after[16];
+	struct stasis_event ev;
+	struct insn *t;
+	struct actor a;
+	size_t n;
+
+	begin(&a, "actor", BIT(SIGNAL));
+	t = read_table(&a, ACTOR_BLOCK, &n);
+	insert(&a, t[1].address); /* a push */
+	actor_tell(&a, "insns 1");
+	expect_hit(&a, a.pid, t[1].address, NULL);
+	const struct stasis_regs_x86 regs = regs_of(a.s, a.pid);
+	struct stasis_regs_x86 changed = regs;
+	changed.rsp = (t[1].address & ~UINT64_C(15)) - 16;
+	STS_OK_S(a.s, stasis_memory_read(a.s, a.pid, changed.rsp - 8, before, sizeof(before), NULL));
+	STS_OK_S(a.s, stasis_regs_set(a.s, a.pid, STASIS_REGSET_GENERAL, &changed, sizeof(changed)));
+	sts_resume(a.s, a.pid);
+	sts_expect_event_of(a.s, a.pid, STASIS_EVENT_SIGNAL, &ev);
+	ATF_REQUIRE_EQ(ev.data.signal.info.si_signo, SIGSEGV);
+	ATF_REQUIRE_EQ(pc_of(a.s, a.pid), t[1].address);
+	STS_OK_S(a.s, stasis_memory_read(a.s, a.pid, changed.rsp - 8, after, sizeof(after), NULL));
+	ATF_REQUIRE_EQ(memcmp(before, after, sizeof(before)), 0);
+	STS_OK_S(a.s, stasis_regs_set(a.s, a.pid, STASIS_REGSET_GENERAL, &regs, sizeof(regs)));
+	STS_OK_S(a.s, stasis_breakpoint_remove(a.s, a.pid, t[1].address));
+	resume_all(a.s, a.pid, STASIS_CONTINUE, 0);
+	actor_done(&a);
+	free(t);
+	finish(&a);
+}
+
 STS_TC_BOTH(two_sessions_of_life, 20,
 	    "after a detach with breakpoints planted the program is its own again; a new attach finds it so")
 {

@@ -52,6 +52,25 @@ static ssize_t through_file(pid_t pid, uint64_t addr, char *buf, size_t len, boo
 	return transfer(fd, addr, buf, len, write);
 }
 
+static int whole(ssize_t n, size_t len)
+{
+	return n == (ssize_t)len ? 0 : n < 0 && errno == ESRCH ? -ESRCH : -EFAULT;
+}
+
+int sts_os_memory_load(pid_t pid, uint64_t addr, void *buf, size_t len)
+{
+	struct iovec local = {buf, len}, remote = {(void *)(uintptr_t)addr, len};
+
+	return whole(process_vm_readv(pid, &local, 1, &remote, 1, 0), len);
+}
+
+int sts_os_memory_store(pid_t pid, uint64_t addr, const void *buf, size_t len)
+{
+	struct iovec local = {(void *)(uintptr_t)buf, len}, remote = {(void *)(uintptr_t)addr, len};
+
+	return whole(process_vm_writev(pid, &local, 1, &remote, 1, 0), len);
+}
+
 ssize_t sts_os_memory_read(pid_t pid, uint64_t addr, void *buf, size_t len)
 {
 	struct iovec local = {buf, len}, remote = {(void *)(uintptr_t)addr, len};
