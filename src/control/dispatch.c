@@ -250,7 +250,7 @@ static void come_to_rest(struct sts_lwp *lwp, const struct sts_report *report)
 {
 	sts_lwp_state_set(lwp, STS_LWP_RESTING);
 	lwp->stop = *report;
-	lwp->regs_valid = lwp->regs_dirty = false;
+	lwp->regs_valid = lwp->regs_dirty = lwp->mask_valid = false;
 	lwp->signal = 0;
 	lwp->interrupted = lwp->trapped = false;
 	if (!report->consumed && !lwp->unconsumed) {

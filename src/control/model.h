@@ -91,6 +91,8 @@ struct sts_lwp {
 	uint64_t watch_control; /* DR7 as set in the LWP */
 
 	bool trap_blocked; /* SIGTRAP was blocked when it was set going */
+	bool mask_valid;   /* at rest: its signal mask is known */
+	uint64_t mask;
 
 	bool exit_kill;			  /* kernel's EXITKILL option as set */
 	bool in_syscall;		  /* between entry and exit stop */

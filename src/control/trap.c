@@ -18,6 +18,24 @@
 
 /* --- what a forced SIGTRAP does to mask and disposition ---------------------------------- */
 
+static int mask_load(struct sts_lwp *lwp)
+{
+	if (lwp->mask_valid)
+		return 0;
+	int r = sts_os_sigmask_get(lwp->tid, &lwp->mask);
+	lwp->mask_valid = r == 0;
+	return r;
+}
+
+static int mask_set(struct sts_lwp *lwp, uint64_t mask)
+{
+	int r = sts_os_sigmask_set(lwp->tid, mask);
+
+	lwp->mask = mask;
+	lwp->mask_valid = r == 0;
+	return r;
+}
+
 static void learn_disposition(struct sts_lwp *lwp)
 {
 	struct sts_process *p = lwp->process;
@@ -52,11 +70,10 @@ static void call_was_run(struct sts_lwp *lwp, const struct sts_report *stop)
 void sts_signal_state_learn(struct sts_lwp *lwp)
 {
 	struct sts_process *p = lwp->process;
-	uint64_t mask;
 
-	if (sts_os_sigmask_get(lwp->tid, &mask) < 0)
+	if (mask_load(lwp) < 0)
 		return;
-	lwp->trap_blocked = mask & BIT(SIGTRAP);
+	lwp->trap_blocked = lwp->mask & BIT(SIGTRAP);
 	learn_disposition(lwp);
 	bool at_risk = p->trap_ignored || (p->trap_caught && lwp->trap_blocked);
 	/* A signal or a call that waits at this stop must not be lost by running a call of ours. */
@@ -83,14 +100,14 @@ static void repair_disposition(struct sts_lwp *lwp)
 static void repair(struct sts_lwp *lwp)
 {
 	struct sts_process *p = lwp->process;
-	uint64_t mask;
 
-	if (sts_os_sigmask_get(lwp->tid, &mask) < 0)
+	if (mask_load(lwp) < 0)
 		return;
+	uint64_t mask = lwp->mask;
 	/* Blocked since it was set going? All signals at once is the way libc and programs do that. */
 	bool blocked = lwp->trap_blocked || (mask | BIT(SIGTRAP) | UNBLOCKABLE) == ~UINT64_C(0);
 	if (blocked && !(mask & BIT(SIGTRAP)))
-		sts_os_sigmask_set(lwp->tid, mask | BIT(SIGTRAP));
+		mask_set(lwp, mask | BIT(SIGTRAP));
 	if (p->trap_ignored || (p->trap_caught && blocked))
 		repair_disposition(lwp);
 }
@@ -351,8 +368,10 @@ static bool step_out(struct sts_lwp *lwp, struct sts_breakpoint *b)
 	enum sts_run run = lwp->step_insn == STS_INSN_SYSCALL ? STS_RUN_SYSCALL : STS_RUN_STEP;
 
 	sts_signal_state_learn(lwp);
-	if (sts_os_sigmask_get(lwp->tid, &lwp->over_mask) < 0 ||
-	    sts_os_sigmask_set(lwp->tid, ~FAULTS | (lwp->over_mask & FAULTS & ~BIT(SIGTRAP))) < 0 ||
+	if (mask_load(lwp) < 0)
+		return false;
+	lwp->over_mask = lwp->mask;
+	if (mask_set(lwp, ~FAULTS | (lwp->over_mask & FAULTS & ~BIT(SIGTRAP))) < 0 ||
 	    sts_breakpoint_unplant(lwp->tid, b) < 0)
 		return false;
 	lwp->stepping_over = true;
@@ -399,7 +418,7 @@ void sts_step_over_end(struct sts_lwp *lwp)
 	if (b)
 		sts_breakpoint_plant(sts_process_task(TAILQ_FIRST(&space->processes)), b);
 	if (lwp->state == STS_LWP_RESTING) {
-		sts_os_sigmask_set(lwp->tid, lwp->over_mask);
+		mask_set(lwp, lwp->over_mask);
 		lwp->at_breakpoint = sts_regs_load(lwp) == 0 && lwp->regs.rip == lwp->over_addr;
 		if (lwp->deferred_signal) {
 			lwp->pass_once = lwp->deferred_signal;
