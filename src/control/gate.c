@@ -22,14 +22,29 @@
 struct request {
 	TAILQ_ENTRY(request) link;
 	sts_request_fn fn; /* NULL: a wait for events */
+	bool look;	   /* see sts_gate_look() */
 	void *arg;
 	int result;
-	_Atomic int done; /* futex */
+	_Atomic int done; /* futex: enum progress */
 	pid_t pid;	  /* wait: of whom */
 	int64_t deadline; /* wait: INT64_MAX for never */
 	struct stasis_event *event;
 };
 TAILQ_HEAD(request_queue, request);
+enum progress { PENDING, DONE, SLEPT_FOR };
+
+/*
+ * A look takes a microsecond, to wake somebody on another CPU thirty. So both
+ * sides of the gate look out for each other a while before they sleep, unless
+ * that was in vain of late: they may have to share a CPU, or it is a slow host.
+ */
+struct spin {
+	_Atomic unsigned failures; /* in a row */
+};
+#define SPINS 2000
+/* After so many failures it is tried every so many times only. */
+#define SPIN_FAILURES 4
+#define SPIN_RETRY 256
 
 struct sts_gate {
 	int *alive;	 /* a page that a forked child sees as zero */
@@ -43,6 +58,10 @@ struct sts_gate {
 
 	struct sts_task *task; /* isolated, and all below */
 	int request_fd;
+	_Atomic int asleep; /* the helper wants request_fd written to */
+	_Atomic int queued; /* requests that it has not taken */
+	struct spin host_spin, helper_spin;
+	bool ready_shown; /* as ready_fd was set last */
 	pthread_mutex_t lock;
 	struct request_queue requests; /* under lock */
 	struct request_queue waiters;  /* helper's own */
@@ -67,9 +86,30 @@ static void fd_set_ready(int fd, bool ready)
 
 /* --- isolated: the host's side ------------------------------------------------------ */
 
-static void futex_wait(_Atomic int *word, int value, const struct timespec *limit)
+static bool spin_until(struct spin *spin, const _Atomic int *word, bool (*holds)(int value))
 {
-	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, limit, NULL, 0);
+	unsigned failures = atomic_load_explicit(&spin->failures, memory_order_relaxed);
+	bool tries = failures < SPIN_FAILURES || failures % SPIN_RETRY == 0;
+
+	for (int i = 0; tries && i < SPINS; i++) {
+		if (holds(atomic_load_explicit(word, memory_order_acquire))) {
+			atomic_store_explicit(&spin->failures, 0, memory_order_relaxed);
+			return true;
+		}
+		__builtin_ia32_pause();
+	}
+	atomic_store_explicit(&spin->failures, failures + 1, memory_order_relaxed);
+	return false;
+}
+
+static bool is_done_value(int value)
+{
+	return value == DONE;
+}
+
+static bool is_positive(int value)
+{
+	return value > 0;
 }
 
 static void post(struct sts_gate *gate, struct request *request)
@@ -77,17 +117,33 @@ static void post(struct sts_gate *gate, struct request *request)
 	pthread_mutex_lock(&gate->lock);
 	TAILQ_INSERT_TAIL(&gate->requests, request, link);
 	pthread_mutex_unlock(&gate->lock);
-	fd_set_ready(gate->request_fd, true);
+	atomic_fetch_add(&gate->queued, 1);
+	if (atomic_exchange(&gate->asleep, 0))
+		fd_set_ready(gate->request_fd, true);
 }
 
-static int call_helper(struct stasis_session *s, sts_request_fn fn, void *arg)
+static bool is_done(struct request *request)
 {
-	struct request request = {.fn = fn, .arg = arg};
+	return atomic_load_explicit(&request->done, memory_order_acquire) == DONE;
+}
 
-	post(s->gate, &request);
-	while (!atomic_load_explicit(&request.done, memory_order_acquire))
-		futex_wait(&request.done, 0, NULL);
-	return request.result;
+/* 0, or -EINTR: a signal handler of the caller's has run. */
+static int sleep_for(struct request *request)
+{
+	int pending = PENDING;
+
+	atomic_compare_exchange_strong(&request->done, &pending, SLEPT_FOR);
+	return syscall(SYS_futex, &request->done, FUTEX_WAIT_PRIVATE, SLEPT_FOR, NULL, NULL, 0) < 0 ? -errno : 0;
+}
+
+static int call_helper(struct stasis_session *s, struct request *request)
+{
+	post(s->gate, request);
+	if (request->look && spin_until(&s->gate->host_spin, &request->done, is_done_value))
+		return request->result;
+	while (!is_done(request))
+		sleep_for(request);
+	return request->result;
 }
 
 static bool may_call(const struct stasis_session *s)
@@ -106,10 +162,17 @@ int sts_gate_call(struct stasis_session *s, sts_request_fn fn, void *arg)
 	if (!may_call(s))
 		return STASIS_E_WRONG_THREAD;
 	if (!s->direct)
-		return call_helper(s, fn, arg);
+		return call_helper(s, &(struct request){.fn = fn, .arg = arg});
 	int r = fn(s, arg);
 	direct_sync_ready(s);
 	return r;
+}
+
+int sts_gate_look(struct stasis_session *s, sts_request_fn fn, void *arg)
+{
+	if (!may_call(s))
+		return STASIS_E_WRONG_THREAD;
+	return s->direct ? fn(s, arg) : call_helper(s, &(struct request){.fn = fn, .arg = arg, .look = true});
 }
 
 void sts_gate_caller_mask(struct stasis_session *s, sigset_t *ret)
@@ -124,9 +187,9 @@ void sts_gate_caller_mask(struct stasis_session *s, sigset_t *ret)
 static void complete(struct request *request, int result)
 {
 	request->result = result;
-	atomic_store_explicit(&request->done, 1, memory_order_release);
-	/* The requester may be off with its stack already; a stray wake harms nobody. */
-	syscall(SYS_futex, &request->done, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+	/* Awake, the requester may be off with its stack already; a stray wake harms nobody. */
+	if (atomic_exchange(&request->done, DONE) == SLEPT_FOR)
+		syscall(SYS_futex, &request->done, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
 static struct request *next_request(struct sts_gate *gate)
@@ -136,21 +199,35 @@ static struct request *next_request(struct sts_gate *gate)
 	if (request)
 		TAILQ_REMOVE(&gate->requests, request, link);
 	pthread_mutex_unlock(&gate->lock);
+	if (request)
+		atomic_fetch_sub(&gate->queued, 1);
 	return request;
 }
 
-static void run_requests(struct stasis_session *s)
+/* As many looks as may be taken before events are looked for. */
+#define LOOKS_IN_A_ROW 1000
+
+/* True if some were more than looks, or were many. */
+static bool run_requests(struct stasis_session *s)
 {
 	struct sts_gate *gate = s->gate;
 	struct request *request;
+	int looks = 0;
+	bool more = false;
 
-	fd_set_ready(gate->request_fd, false);
-	while ((request = next_request(gate))) {
+	while (looks < LOOKS_IN_A_ROW && (request = next_request(gate))) {
+		bool look = request->look;
+
+		more |= !look;
 		if (request->fn)
 			complete(request, request->fn(s, request->arg));
 		else
 			TAILQ_INSERT_TAIL(&gate->waiters, request, link);
+		looks += look;
+		if (look && !more)
+			spin_until(&gate->helper_spin, &gate->queued, is_positive);
 	}
+	return more || looks == LOOKS_IN_A_ROW;
 }
 
 /*
@@ -225,14 +302,29 @@ static int poll_timeout(struct stasis_session *s)
 	return limit <= now ? 0 : limit - now > INT_MAX ? INT_MAX : (int)(limit - now);
 }
 
-static void helper_sleep(struct stasis_session *s)
+/* True if there may be reports; false: there is a request. */
+static bool helper_sleep(struct stasis_session *s)
 {
-	struct pollfd fds[2] = {{.fd = s->gate->child_fd, .events = POLLIN},
-				{.fd = s->gate->request_fd, .events = POLLIN}};
+	struct sts_gate *gate = s->gate;
+	struct pollfd fds[2] = {{.fd = gate->child_fd, .events = POLLIN}, {.fd = gate->request_fd, .events = POLLIN}};
 
-	poll(fds, 2, poll_timeout(s));
+	atomic_store(&gate->asleep, 1);
+	int n = poll(fds, 2, atomic_load(&gate->queued) > 0 ? 0 : poll_timeout(s));
+	atomic_store(&gate->asleep, 0);
+	if (fds[1].revents)
+		fd_set_ready(gate->request_fd, false);
 	if (fds[0].revents)
-		s->gate->host_died |= sts_os_child_fd_drain(s->gate->child_fd, s->host_pid);
+		gate->host_died |= sts_os_child_fd_drain(gate->child_fd, s->host_pid);
+	return n <= 0 || fds[0].revents;
+}
+
+static void helper_show_ready(struct stasis_session *s)
+{
+	bool ready = !TAILQ_EMPTY(&s->ready);
+
+	if (ready != s->gate->ready_shown)
+		fd_set_ready(s->gate->ready_fd, ready);
+	s->gate->ready_shown = ready;
 }
 
 static int helper_start(struct stasis_session *s)
@@ -249,24 +341,23 @@ static void helper_main(void *arg)
 {
 	struct stasis_session *s = arg;
 	struct sts_gate *gate = s->gate;
-	bool idle = false;
+	bool idle = false, news = true;
 
 	gate->start_result = helper_start(s);
 	atomic_store(&gate->started, 1);
 	if (gate->start_result < 0)
 		return;
 	while (!gate->host_died) {
-		run_requests(s);
+		news |= run_requests(s);
 		serve_waiters(s, idle);
-		fd_set_ready(gate->ready_fd, !TAILQ_EMPTY(&s->ready));
+		helper_show_ready(s);
 		if (gate->stop)
 			break;
-		int r = sts_collect(s, false);
+		int r = news ? sts_collect(s, false) : 0;
 		if (r < 0)
 			fail_waiters(s, r);
 		idle = r <= 0;
-		if (idle)
-			helper_sleep(s);
+		news = idle ? helper_sleep(s) : true;
 	}
 	if (gate->host_died)
 		sts_session_shutdown(s);
@@ -292,10 +383,9 @@ static int do_cancel(struct stasis_session *s, void *arg)
 static int wait_isolated(struct stasis_session *s, struct request *request)
 {
 	post(s->gate, request);
-	while (!atomic_load_explicit(&request->done, memory_order_acquire)) {
-		if (syscall(SYS_futex, &request->done, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0) < 0 && errno == EINTR)
-			call_helper(s, do_cancel, request); /* a signal handler of the caller's has run */
-	}
+	while (!is_done(request))
+		if (sleep_for(request) == -EINTR)
+			call_helper(s, &(struct request){.fn = do_cancel, .arg = request});
 	return request->result;
 }
 
@@ -541,7 +631,7 @@ bool sts_gate_close(struct stasis_session *s)
 		if (gate->unblock)
 			sts_os_child_signal_unblock();
 	} else {
-		call_helper(s, do_stop, NULL);
+		call_helper(s, &(struct request){.fn = do_stop});
 		sts_os_task_join(gate->task);
 	}
 	gate_free(gate);

@@ -53,7 +53,7 @@ static int do_lwp_list(struct stasis_session *s, void *arg)
 
 static int list(struct stasis_session *session, sts_request_fn fn, struct list_args *args, size_t *n_ret)
 {
-	int r = sts_gate_call(session, fn, args);
+	int r = sts_gate_look(session, fn, args);
 
 	if (r == 0)
 		*n_ret = args->n;
@@ -110,7 +110,7 @@ static int do_process_info(struct stasis_session *s, void *arg)
 
 int stasis_process_info_get(struct stasis_session *session, pid_t pid, struct stasis_process_info *info_ret)
 {
-	return sts_gate_call(session, do_process_info, &(struct info_args){pid, info_ret});
+	return sts_gate_look(session, do_process_info, &(struct info_args){pid, info_ret});
 }
 
 static enum stasis_state lwp_state(const struct sts_lwp *lwp)
@@ -160,7 +160,7 @@ static int do_lwp_info(struct stasis_session *s, void *arg)
 
 int stasis_lwp_info_get(struct stasis_session *session, pid_t tid, struct stasis_lwp_info *info_ret)
 {
-	return sts_gate_call(session, do_lwp_info, &(struct info_args){tid, info_ret});
+	return sts_gate_look(session, do_lwp_info, &(struct info_args){tid, info_ret});
 }
 
 /* --- registers ------------------------------------------------------------------------------ */
@@ -231,14 +231,14 @@ static int do_regs_set(struct stasis_session *s, void *arg)
 int stasis_regs_get(struct stasis_session *session, pid_t tid, enum stasis_regset set, void *buf, size_t size,
 		    size_t *size_ret)
 {
-	return sts_gate_call(session, do_regs_get, &(struct regs_args){tid, set, buf, size, size_ret});
+	return sts_gate_look(session, do_regs_get, &(struct regs_args){tid, set, buf, size, size_ret});
 }
 
 int stasis_regs_set(struct stasis_session *session, pid_t tid, enum stasis_regset set, const void *buf, size_t size)
 {
 	struct regs_args args = {tid, set, (void *)(uintptr_t)buf, size, NULL};
 
-	return sts_gate_call(session, do_regs_set, &args);
+	return sts_gate_look(session, do_regs_set, &args);
 }
 
 int stasis_pc_get(struct stasis_session *session, pid_t tid, uint64_t *pc_ret)
@@ -307,7 +307,7 @@ static int do_memory(struct stasis_session *s, void *arg)
 int stasis_memory_read(struct stasis_session *session, pid_t pid, uint64_t addr, void *buf, size_t len,
 		       size_t *done_ret)
 {
-	return sts_gate_call(session, do_memory, &(struct memory_args){pid, addr, buf, len, done_ret, false});
+	return sts_gate_look(session, do_memory, &(struct memory_args){pid, addr, buf, len, done_ret, false});
 }
 
 int stasis_memory_write(struct stasis_session *session, pid_t pid, uint64_t addr, const void *buf, size_t len,
@@ -315,7 +315,7 @@ int stasis_memory_write(struct stasis_session *session, pid_t pid, uint64_t addr
 {
 	struct memory_args args = {pid, addr, (void *)(uintptr_t)buf, len, done_ret, true};
 
-	return sts_gate_call(session, do_memory, &args);
+	return sts_gate_look(session, do_memory, &args);
 }
 
 #define STRING_CHUNK 256
@@ -363,21 +363,21 @@ static int find_task(struct stasis_session *s, void *arg)
 
 int stasis_maps_each(struct stasis_session *session, pid_t pid, stasis_map_fn fn, void *arg)
 {
-	int r = sts_gate_call(session, find_task, &pid);
+	int r = sts_gate_look(session, find_task, &pid);
 
 	return r < 0 ? r : answer(sts_os_maps_each(pid, fn, arg));
 }
 
 int stasis_auxv_read(struct stasis_session *session, pid_t pid, void *buf, size_t cap, size_t *len_ret)
 {
-	int r = sts_gate_call(session, find_task, &pid);
+	int r = sts_gate_look(session, find_task, &pid);
 
 	return r < 0 ? r : answer(sts_os_auxv(pid, buf, cap, len_ret));
 }
 
 int stasis_exe_path(struct stasis_session *session, pid_t pid, char *buf, size_t cap)
 {
-	int r = sts_gate_call(session, find_task, &pid);
+	int r = sts_gate_look(session, find_task, &pid);
 
 	return r < 0 ? r : answer(sts_os_exe_path(pid, buf, cap));
 }
@@ -411,12 +411,12 @@ static int do_siginfo(struct stasis_session *s, void *arg)
 
 int stasis_siginfo_get(struct stasis_session *session, pid_t tid, siginfo_t *info_ret)
 {
-	return sts_gate_call(session, do_siginfo, &(struct siginfo_args){tid, info_ret, NULL});
+	return sts_gate_look(session, do_siginfo, &(struct siginfo_args){tid, info_ret, NULL});
 }
 
 int stasis_siginfo_set(struct stasis_session *session, pid_t tid, const siginfo_t *info)
 {
-	return sts_gate_call(session, do_siginfo, &(struct siginfo_args){tid, NULL, info});
+	return sts_gate_look(session, do_siginfo, &(struct siginfo_args){tid, NULL, info});
 }
 
 /* --- changing system calls ------------------------------------------------------------------------------ */
@@ -497,15 +497,15 @@ static int do_result_set(struct stasis_session *s, void *arg)
 
 int stasis_syscall_skip(struct stasis_session *session, pid_t tid, int64_t result)
 {
-	return sts_gate_call(session, do_skip, &(struct syscall_args){.tid = tid, .result = result});
+	return sts_gate_look(session, do_skip, &(struct syscall_args){.tid = tid, .result = result});
 }
 
 int stasis_syscall_result_set(struct stasis_session *session, pid_t tid, int64_t result)
 {
-	return sts_gate_call(session, do_result_set, &(struct syscall_args){.tid = tid, .result = result});
+	return sts_gate_look(session, do_result_set, &(struct syscall_args){.tid = tid, .result = result});
 }
 
 int stasis_syscall_set(struct stasis_session *session, pid_t tid, uint64_t number, const uint64_t args[6])
 {
-	return sts_gate_call(session, do_call_set, &(struct syscall_args){.tid = tid, .number = number, .args = args});
+	return sts_gate_look(session, do_call_set, &(struct syscall_args){.tid = tid, .number = number, .args = args});
 }

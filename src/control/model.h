@@ -383,6 +383,9 @@ typedef int (*sts_request_fn)(struct stasis_session *s, void *arg);
 /* Is this child of ours the wake-up's? Collects it. */
 bool sts_gate_doorbell(struct stasis_session *s, pid_t pid);
 int sts_gate_call(struct stasis_session *s, sts_request_fn fn, void *arg);
+/* The same for an fn that sets nobody going, lets nobody go and takes no report: afterwards there is none to look for.
+ */
+int sts_gate_look(struct stasis_session *s, sts_request_fn fn, void *arg);
 /* The calling thread's signal mask as it is without us. */
 void sts_gate_caller_mask(struct stasis_session *s, sigset_t *ret);
 void sts_session_shutdown(struct stasis_session *s);
