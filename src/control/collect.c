@@ -194,8 +194,8 @@ void sts_arrive_as(struct sts_lwp *lwp, const struct sts_report *report)
 
 /*
  * "Any" answers in the order of the kernel's list, newest first, so busy young
- * tracees could starve the old: take all stops there are before the first of
- * them is set going again.
+ * tracees could starve the old: now and then take all stops there are before the
+ * first of them is set going again.
  */
 static void arrive(struct stasis_session *s)
 {
@@ -287,13 +287,16 @@ static bool collect_dead(struct stasis_session *s)
 	return any;
 }
 
+/* Of so many reports one is taken together with all others there are; the kernel chooses the order of the rest. */
+#define FAIR_EVERY 8
+
 static int collect_any(struct stasis_session *s, bool block)
 {
 	struct sts_report report;
 
 	consume_all(s);
 	s->foreign_zombie = false;
-	if (s->n_lwps > 1) {
+	if (s->n_lwps > 1 && s->n_collected++ % FAIR_EVERY == 0) {
 		arrive(s);
 		bool dead = collect_dead(s);
 		if (handle_arrived(s) || dead)

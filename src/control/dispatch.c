@@ -19,16 +19,18 @@ static bool passes(struct sts_lwp *lwp, int signal)
 static void on_signal(struct sts_lwp *lwp, int signal)
 {
 	siginfo_t info;
+	bool ours = signal == SIGTRAP, told = ours || !passes(lwp, signal);
 
-	if (sts_lwp_gone(lwp, sts_os_siginfo_get(lwp->tid, &info)))
+	/* What nobody wants to know is not asked for. */
+	if (told && sts_lwp_gone(lwp, sts_os_siginfo_get(lwp->tid, &info)))
 		return;
-	if (signal == SIGTRAP && sts_trap(lwp, &info))
+	if (ours && sts_trap(lwp, &info))
 		return;
 	lwp->trapped = false;
 	sts_step_over_end(lwp);
 	lwp->process->disposition_known = false;
 	lwp->signal = signal;
-	if (passes(lwp, signal)) {
+	if (!told || (ours && passes(lwp, signal))) {
 		sts_lwp_settle(lwp);
 		return;
 	}

@@ -226,6 +226,7 @@ struct stasis_session {
 	bool interrupts_sent; /* and no report was asked for since */
 	bool deaf;	      /* direct: no signal told of the last report that was slept for */
 	struct sts_lwp_list arrived;
+	unsigned n_collected;
 	struct sts_lwp_list unconsumed;
 	struct sts_lwp_chain exiting;
 	size_t n_zombies_held;
