@@ -2,11 +2,17 @@
 /*
  * Launching a tracee. The child waits on a pipe until it is seized, so that no
  * stop signal is ever used and the program is followed from its exec on.
+ *
+ * It shares the host's memory until then where that can be had, since to copy
+ * page tables costs more than all the rest; but the host goes on meanwhile (it
+ * has to seize), so the child has a stack of its own, and no errno: thread-local
+ * storage is the launching thread's.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -21,79 +27,121 @@ struct channel {
 	int result[2]; /* child to parent: errno of what failed; closed by exec */
 };
 
-/* --- child side: raw system calls only, the host may have had threads holding any lock --- */
+/* --- child side: raw system calls only; the host may have had threads holding any lock --- */
 
-static int take_identity(const struct stasis_spawn_opts *opts)
+static long raw(long number, long a, long b, long c, long d)
+{
+	long result;
+
+#if defined(__x86_64__)
+	register long r10 __asm__("r10") = d;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10)
+			 : "rcx", "r11", "memory");
+#else
+#error "port me: raw"
+#endif
+	return result;
+}
+
+struct child {
+	const struct sts_launch *launch;
+	const char *path;
+	struct channel ch; /* a copy: the host closes its ends and says so in its own */
+};
+
+static long take_identity(const struct stasis_spawn_opts *opts)
 {
 	if (!opts->use_uid)
 		return 0;
-	if (syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM)
-		return -1;
-	if (syscall(SYS_setresgid, opts->gid, opts->gid, opts->gid) < 0)
-		return -1;
-	return syscall(SYS_setresuid, opts->uid, opts->uid, opts->uid);
+	long r = raw(SYS_setgroups, 0, 0, 0, 0);
+	if (r < 0 && r != -EPERM)
+		return r;
+	r = raw(SYS_setresgid, opts->gid, opts->gid, opts->gid, 0);
+	return r < 0 ? r : raw(SYS_setresuid, opts->uid, opts->uid, opts->uid, 0);
 }
 
 /* Move the three out of each other's way first: {2, 1, 0} is a legal wish. */
-static int take_stdio(const struct stasis_spawn_opts *opts)
+static long take_stdio(const struct stasis_spawn_opts *opts)
 {
-	int high[3];
+	long high[3];
 
 	if (!opts->use_stdio)
 		return 0;
 	for (int i = 0; i < 3; i++) {
-		high[i] = fcntl(opts->stdio[i], F_DUPFD_CLOEXEC, 3);
+		high[i] = raw(SYS_fcntl, opts->stdio[i], F_DUPFD_CLOEXEC, 3, 0);
 		if (high[i] < 0)
-			return -1;
+			return high[i];
 	}
-	for (int i = 0; i < 3; i++)
-		if (dup2(high[i], i) < 0)
-			return -1;
+	for (int i = 0; i < 3; i++) {
+		long r = raw(SYS_dup2, high[i], i, 0, 0);
+
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 
 static void default_signals(bool ignore_child)
 {
-	/* exec resets handlers; what was ignored stays so, but for what the helper task changed. */
-	struct sigaction act = {.sa_handler = ignore_child ? SIG_IGN : SIG_DFL};
+	/* Handlers are reset; what was ignored stays so, but for what the helper task changed. */
+	const struct {
+		void (*handler)(int);
+		unsigned long flags;
+		void (*restorer)(void);
+		uint64_t mask;
+	} action = {.handler = ignore_child ? SIG_IGN : SIG_DFL};
 
-	sigaction(SIGCHLD, &act, NULL);
+	raw(SYS_rt_sigaction, SIGCHLD, (long)&action, 0, 8);
 }
 
-static int prepare(const struct sts_launch *launch)
+static long prepare(const struct sts_launch *launch)
 {
 	const struct stasis_spawn_opts *opts = launch->opts;
+	long r = 0;
 
-	if ((opts->flags & STASIS_SPAWN_NEW_PGROUP) && setpgid(0, 0) < 0)
-		return -1;
-	if (opts->directory && chdir(opts->directory) < 0)
-		return -1;
-	if ((opts->flags & STASIS_SPAWN_NO_ASLR) && personality(ADDR_NO_RANDOMIZE) < 0)
-		return -1;
-	if (take_stdio(opts) < 0)
-		return -1;
-	return take_identity(opts);
+	if (opts->flags & STASIS_SPAWN_NEW_PGROUP)
+		r = raw(SYS_setpgid, 0, 0, 0, 0);
+	if (r >= 0 && opts->directory)
+		r = raw(SYS_chdir, (long)opts->directory, 0, 0, 0);
+	if (r >= 0 && (opts->flags & STASIS_SPAWN_NO_ASLR))
+		r = raw(SYS_personality, ADDR_NO_RANDOMIZE, 0, 0, 0);
+	if (r >= 0)
+		r = take_stdio(opts);
+	return r < 0 ? r : take_identity(opts);
 }
 
-static _Noreturn void child(const struct sts_launch *launch, const char *path, const struct channel *ch)
+static long exec(const struct child *c)
 {
-	char byte;
-	ssize_t n;
+	const struct sts_launch *launch = c->launch;
 
-	close(ch->go[1]);
+	default_signals(launch->ignore_child_signal);
+	long r = prepare(launch);
+	if (r < 0)
+		return r;
+	raw(SYS_rt_sigprocmask, SIG_SETMASK, (long)&launch->mask, 0, 8);
+	return raw(SYS_execve, (long)c->path, (long)launch->opts->argv, (long)launch->envp, 0);
+}
+
+static _Noreturn void child(const void *arg)
+{
+	const struct child *c = arg;
+	char byte;
+	long n;
+
+	raw(SYS_close, c->ch.go[1], 0, 0, 0);
 	do
-		n = read(ch->go[0], &byte, 1);
-	while (n < 0 && errno == EINTR);
+		n = raw(SYS_read, c->ch.go[0], (long)&byte, 1, 0);
+	while (n == -EINTR);
 	if (n == 1) {
-		default_signals(launch->ignore_child_signal);
-		if (prepare(launch) == 0) {
-			syscall(SYS_rt_sigprocmask, SIG_SETMASK, &launch->mask, NULL, 8);
-			execve(path, launch->opts->argv, launch->envp);
-		}
+		int error = (int)-exec(c);
+
+		raw(SYS_write, c->ch.result[1], (long)&error, sizeof error, 0);
 	}
-	int error = errno;
-	n = write(ch->result[1], &error, sizeof error);
-	_exit(127);
+	for (;;)
+		raw(SYS_exit_group, 127, 0, 0, 0);
 }
 
 /* --- parent side ------------------------------------------------------------------------- */
@@ -131,18 +179,19 @@ static void bury(pid_t pid)
 	sts_os_wait_reap(pid);
 }
 
-/* The child's answer: 0 if exec worked. */
+/* Of a child that died: why exec did not work, if that was it. */
 static int read_result(int fd)
 {
-	int error = 0;
+	int error = ESRCH;
 	ssize_t n;
 
 	do
 		n = read(fd, &error, sizeof error);
 	while (n < 0 && errno == EINTR);
-	return n == sizeof error ? -error : 0;
+	return n == sizeof error ? -error : -ESRCH;
 }
 
+/* 1: it has; 0: it died. To wait for its words instead would be for ever if a signal stopped it first. */
 static int await_exec(pid_t pid)
 {
 	struct sts_report report;
@@ -152,10 +201,8 @@ static int await_exec(pid_t pid)
 
 		if (r < 0)
 			return r;
-		if (report.kind == STS_REPORT_EXEC)
-			return 0;
-		if (report.kind == STS_REPORT_DEAD)
-			return -ESRCH;
+		if (report.kind == STS_REPORT_EXEC || report.kind == STS_REPORT_DEAD)
+			return report.kind == STS_REPORT_EXEC;
 		/* Stray interrupts and signals on the way to exec: as without us. */
 		sts_os_resume(pid, STS_RUN_CONTINUE, report.kind == STS_REPORT_SIGNAL ? report.signal : 0);
 	}
@@ -175,9 +222,8 @@ static int seize_and_go(const struct sts_launch *launch, pid_t pid, struct chann
 		sts_os_kill(pid, SIGKILL);
 		return r;
 	}
-	/* A killed child closes the pipe as exec does: what await_exec() meets decides. */
-	r = read_result(ch->result[0]);
-	return r < 0 ? r : await_exec(pid);
+	r = await_exec(pid);
+	return r == 0 ? read_result(ch->result[0]) : r < 0 ? r : 0;
 }
 
 /* As execvp(3): the first that is there, remembering one that may not be run. */
@@ -205,12 +251,79 @@ static int search_path(const char *name, char *buf, size_t cap)
 	return result;
 }
 
+/* Sanitizers have no notion of a second task on a thread's storage. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MAY_SHARE false
+#else
+#define MAY_SHARE true
+#endif
+
+/* Not fork(): the host's atfork handlers are none of our business. */
+static long clone_copy(const struct child *c)
+{
+	long pid = syscall(SYS_clone, (long)SIGCHLD, 0, 0, 0, 0);
+
+	if (pid == 0)
+		child(c);
+	return pid < 0 ? -errno : pid;
+}
+
+/* In our memory on that stack. Handlers are the host's code: the child must never run one. */
+static long clone_shared(const struct child *c, char *stack, size_t size)
+{
+	struct clone_args args = {
+		.flags = CLONE_VM | CLONE_CLEAR_SIGHAND,
+		.exit_signal = SIGCHLD,
+		.stack = (uintptr_t)stack,
+		.stack_size = size,
+	};
+	long result;
+
+#if defined(__x86_64__)
+	register void (*fn)(const void *) __asm__("r12") = child;
+	register const struct child *arg __asm__("r13") = c;
+
+	__asm__ volatile("syscall\n\t"
+			 "test %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "xor %%ebp, %%ebp\n\t"
+			 "mov %[arg], %%rdi\n\t"
+			 "call *%[fn]\n\t"
+			 "ud2\n\t"
+			 "1:"
+			 : "=a"(result)
+			 : "0"((long)SYS_clone3), "D"(&args), "S"(sizeof args), [fn] "r"(fn), [arg] "r"(arg)
+			 : "rcx", "r11", "memory");
+#else
+#error "port me: clone_shared"
+#endif
+	return result;
+}
+
+/* A change of identity in shared memory would make that of the host undumpable. */
+static long clone_child(const struct child *c, char *stack, size_t size)
+{
+	const uint64_t all = ~UINT64_C(0);
+	uint64_t saved;
+	long pid = -ENOSYS;
+
+	if (MAY_SHARE && !c->launch->opts->use_uid) {
+		raw(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&saved, 8);
+		pid = clone_shared(c, stack, size);
+		raw(SYS_rt_sigprocmask, SIG_SETMASK, (long)&saved, 0, 8);
+	}
+	return pid < 0 ? clone_copy(c) : pid; /* old kernels, filters */
+}
+
+#define CHILD_STACK 8192
+
 int sts_os_launch(const struct sts_launch *launch, pid_t *pid_ret)
 {
 	const struct stasis_spawn_opts *opts = launch->opts;
 	char found[PATH_MAX];
 	const char *path = opts->path;
 	struct channel ch;
+	_Alignas(16) char stack[CHILD_STACK]; /* the child has exec'ed or is dead when we return */
 
 	if ((opts->flags & STASIS_SPAWN_SEARCH_PATH) && !strchr(path, '/')) {
 		int r = search_path(path, found, sizeof found);
@@ -222,11 +335,9 @@ int sts_os_launch(const struct sts_launch *launch, pid_t *pid_ret)
 	int r = channel_open(&ch);
 	if (r < 0)
 		return r;
-	/* Not fork(): the host's atfork handlers are none of our business. */
-	pid_t pid = syscall(SYS_clone, (long)SIGCHLD, 0, 0, 0, 0);
-	if (pid == 0)
-		child(launch, path, &ch);
-	r = pid < 0 ? -errno : seize_and_go(launch, pid, &ch);
+	const struct child c = {launch, path, ch};
+	pid_t pid = (pid_t)clone_child(&c, stack, sizeof stack);
+	r = pid < 0 ? pid : seize_and_go(launch, pid, &ch);
 	channel_close(&ch);
 	if (pid > 0 && r < 0)
 		bury(pid);
