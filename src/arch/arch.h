@@ -45,6 +45,9 @@ enum sts_insn_class sts_arch_insn_classify(const uint8_t *insn, size_t len, bool
 bool sts_arch_emulate(struct stasis_regs_x86 *regs, const uint8_t *insn, size_t len, bool long_mode,
 		      const struct sts_arch_mem *mem);
 
+/* In the body of a loop that waits for another CPU. */
+void sts_arch_relax(void);
+
 /* Code segment tells the mode. */
 bool sts_arch_long_mode(const struct stasis_regs_x86 *regs);
 

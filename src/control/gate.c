@@ -96,7 +96,7 @@ static bool spin_until(struct spin *spin, const _Atomic int *word, bool (*holds)
 			atomic_store_explicit(&spin->failures, 0, memory_order_relaxed);
 			return true;
 		}
-		__builtin_ia32_pause();
+		sts_arch_relax();
 	}
 	atomic_store_explicit(&spin->failures, failures + 1, memory_order_relaxed);
 	return false;
@@ -322,7 +322,7 @@ static void helper_show_ready(struct stasis_session *s)
 {
 	bool ready = !TAILQ_EMPTY(&s->ready);
 
-	if (ready != s->gate->ready_shown)
+	if (ready || s->gate->ready_shown) /* anew while it is: somebody may have read it */
 		fd_set_ready(s->gate->ready_fd, ready);
 	s->gate->ready_shown = ready;
 }

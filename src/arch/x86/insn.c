@@ -50,3 +50,8 @@ enum sts_insn_class sts_arch_insn_classify(const uint8_t *insn, size_t len, bool
 	bool gate = insn[at] == 0xcd && insn[at + 1] == 0x80;                           /* int 0x80 */
 	return fast || gate ? STS_INSN_SYSCALL : STS_INSN_PLAIN;
 }
+
+void sts_arch_relax(void)
+{
+	__builtin_ia32_pause();
+}
