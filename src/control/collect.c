@@ -56,7 +56,12 @@ void sts_consume(struct stasis_session *s, struct sts_lwp *lwp)
 		return;
 	TAILQ_REMOVE(&s->unconsumed, lwp, in_unconsumed);
 	lwp->unconsumed = false;
-	sts_os_wait_stop(lwp->tid, &report);
+	/* Killed since it was peeked at, it stands in another stop, which nobody has seen. */
+	if (sts_os_wait_stop(lwp->tid, &report) > 0 && report.kind == STS_REPORT_EXIT &&
+	    lwp->stop.kind != STS_REPORT_EXIT) {
+		sts_lwp_state_set(lwp, STS_LWP_RUNNING);
+		sts_arrive_as(lwp, &report);
+	}
 }
 
 static void consume_all(struct stasis_session *s)

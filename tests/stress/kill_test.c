@@ -208,7 +208,7 @@ STS_TC_BOTH(at_random_moments, 600, "killed a thousand times from outside: one k
 	for (unsigned i = sts_rounds(FULL, 40); i > 0; i--) {
 		round_begin(&r, &st);
 		killer_send(&k, r.pid, storm_random(&st, LONGEST_US));
-		sts_resume(st.s, r.pid);
+		STORM_MAY_DIE(stasis_resume(st.s, r.pid, NULL, 0));
 		round_end(&r, true);
 	}
 	killer_end(&k);
