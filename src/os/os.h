@@ -148,7 +148,7 @@ bool sts_os_call_flags_hide(struct stasis_regs_x86 *regs, uint64_t flags);
 int sts_os_syscall_inject(pid_t pid, pid_t tid, long number, const uint64_t args[6], int64_t *result_ret,
 			  struct sts_report *stop_ret);
 
-/* A signal's disposition as the kernel's structure, read and set by a system call inside the LWP (stop_ret: as above). */
+/* A signal's disposition as the kernel's structure, read and set by a call run inside the LWP (stop_ret: as above). */
 #define STS_OS_ACTION_SIZE 32
 int sts_os_signal_action_get(pid_t pid, pid_t tid, int signal, uint8_t action[STS_OS_ACTION_SIZE],
 			     struct sts_report *stop_ret);

@@ -585,7 +585,7 @@ STS_TC_BOTH(stop_amid_repairs, 60, "SIGSTOP while the disposition of SIGTRAP is 
 	begin(&a, "actor", BIT(SIGNAL) | BIT(JOB_STOP));
 	actor_do(&a, "ignore %d", SIGTRAP);
 	t = read_table(&a, ACTOR_BLOCK, &n);
-	run_to(&a, "insns 50", t[0].address);
+	run_to(&a, "insns 100000", t[0].address);
 	sender.pid = a.pid;
 	ATF_REQUIRE_EQ(pthread_create(&thread, NULL, send_stops, &sender), 0);
 	for (unsigned i = 1; i <= 300; i++) {

@@ -4,7 +4,14 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+static void log_line(void *arg, enum stasis_log_level level, const char *domain, const char *text)
+{
+	dprintf(STDERR_FILENO, "%s: %s\n", domain, text);
+}
 
 struct stasis_session *sts_session_with(struct stasis_session_opts *opts)
 {
@@ -12,6 +19,10 @@ struct stasis_session *sts_session_with(struct stasis_session_opts *opts)
 
 	if (sts_kind() == STS_DIRECT)
 		opts->flags |= STASIS_SESSION_DIRECT;
+	if (getenv("STASIS_TEST_LOG") != NULL) {
+		opts->log = log_line;
+		opts->log_level = STASIS_LOG_DEBUG;
+	}
 	STS_OK(stasis_session_create(opts, &session));
 	ATF_REQUIRE(session != NULL);
 	return session;

@@ -31,20 +31,11 @@ void storm_begin(struct storm *st)
 	snprintf(st->path, sizeof st->path, "/proc/%d/fd/%d", (int)getpid(), st->fd);
 }
 
-static void log_line(void *arg, enum stasis_log_level level, const char *domain, const char *text)
-{
-	dprintf(STDERR_FILENO, "%s: %s\n", domain, text);
-}
-
 void storm_begin_session(struct storm *st)
 {
 	storm_begin(st);
 	st->random = sts_seed();
 	struct stasis_session_opts opts = {.size = sizeof opts};
-	if (getenv("STASIS_STRESS_LOG")) {
-		opts.log = log_line;
-		opts.log_level = STASIS_LOG_DEBUG;
-	}
 	st->s = sts_session_with(&opts);
 }
 

@@ -6,7 +6,7 @@
  * Everything is bounded by sts_bound_ms(); what hangs is described on stderr
  * (state, stop and kernel function of every LWP) before the case fails. With
  * STASIS_STRESS_FREEZE set the program then waits for a debugger instead; with
- * STASIS_STRESS_LOG the session's log goes to stderr.
+ * STASIS_TEST_LOG (of all tests) the session's log goes to stderr.
  */
 #ifndef STORMS_H
 #define STORMS_H
