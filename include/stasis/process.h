@@ -43,7 +43,8 @@ struct stasis_spawn_opts {
  * the first instruction of the program (the dynamic linker included). It starts
  * with the caller's signal mask and dispositions.
  * @return 0; -errno of whatever failed in the child up to and including exec
- * (-ENOENT, -EACCES...), STASIS_E_NOT_EXECUTABLE, STASIS_E_WRONG_MACHINE; no
+ * (-ENOENT, -EACCES...), STASIS_E_NOT_EXECUTABLE, STASIS_E_WRONG_MACHINE,
+ * STASIS_E_BAD_ARGUMENT (no path or argv, unknown flags, another size); no
  * process is left then.
  */
 STASIS_API STASIS_CHECK int stasis_spawn(struct stasis_session *session, const struct stasis_spawn_opts *opts,

@@ -99,8 +99,9 @@ static int do_spawn(struct stasis_session *s, void *arg)
 int stasis_spawn(struct stasis_session *session, const struct stasis_spawn_opts *opts, pid_t *pid_ret)
 {
 	struct spawn_args args = {.launch = {.opts = opts}, .pid_ret = pid_ret};
+	const unsigned flags = STASIS_SPAWN_NEW_PGROUP | STASIS_SPAWN_NO_ASLR | STASIS_SPAWN_SEARCH_PATH;
 
-	if (!opts || opts->size != sizeof *opts || !opts->path || !opts->argv)
+	if (!opts || opts->size != sizeof *opts || !opts->path || !opts->argv || (opts->flags & ~flags))
 		return STASIS_E_BAD_ARGUMENT;
 	args.launch.envp = opts->envp ? opts->envp : environ;
 	sts_gate_caller_mask(session, &args.launch.mask);
