@@ -124,7 +124,7 @@ void truss_call_leave(struct truss_output *out, pid_t tid, struct truss_call *ca
 		put(out, "<... %s resumed>", sts_decode_name(call->data.abi, call->data.number));
 	}
 	put(out, "%s", rest);
-	while (out->column < RESULT_COLUMN - 1)
+	while (out->column < RESULT_COLUMN - 1 && !out->failed)
 		put(out, " ");
 	put(out, " = %s", result);
 	if (out->options->durations)
