@@ -232,6 +232,8 @@ static int search_path(const char *name, char *buf, size_t cap)
 	const char *path = getenv("PATH");
 	int result = -ENOENT;
 
+	if (!*name)
+		return result; /* not the folders themselves */
 	for (const char *dir = path ? path : "/bin:/usr/bin"; dir;
 	     dir = strchr(dir, ':') ? strchr(dir, ':') + 1 : NULL) {
 		size_t len = strcspn(dir, ":");
