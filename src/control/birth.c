@@ -328,13 +328,17 @@ void sts_spawn_abandon(struct sts_lwp *parent)
 void sts_vfork_done(struct sts_lwp *lwp)
 {
 	struct sts_process *p = lwp->process;
+	unsigned long child;
 
 	if (lwp->spawn) {
 		lwp->spawn_waits = true;
 		spawn_check(lwp->spawn);
 		return;
 	}
-	if (lwp->vfork_folded || !sts_event_wanted(p, STASIS_EVENT_VFORK_DONE)) {
+	if (sts_lwp_gone(lwp, sts_os_event_message(lwp->tid, &child)))
+		return;
+	/* The kernel tells the end also of a vfork whose birth it hid (CLONE_UNTRACED). */
+	if (lwp->vfork_folded || (pid_t)child != lwp->vfork_pid || !sts_event_wanted(p, STASIS_EVENT_VFORK_DONE)) {
 		sts_lwp_settle(lwp);
 		return;
 	}

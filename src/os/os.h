@@ -72,7 +72,7 @@ int sts_os_options_set(pid_t tid, bool exit_kill);
 int sts_os_interrupt(pid_t tid);
 int sts_os_resume(pid_t tid, enum sts_run how, int signal);
 int sts_os_detach(pid_t tid, int signal);
-/* BIRTH: child tid; EXEC: former tid; EXIT: wait status. */
+/* BIRTH, VFORK_DONE: child tid; EXEC: former tid; EXIT: wait status. */
 int sts_os_event_message(pid_t tid, unsigned long *ret);
 int sts_os_kill(pid_t pid, int signal);
 int sts_os_tgkill(pid_t pid, pid_t tid, int signal);
