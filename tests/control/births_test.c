@@ -25,7 +25,7 @@ static const struct kind {
 	uint64_t flags;
 	bool stack;
 	enum stasis_event_kind event;
-} kinds[] = {BIRTH_KINDS(KIND)};
+} kinds[] = {BIRTH_KINDS(KIND) HIDDEN_BIRTH_KINDS(KIND)};
 
 enum { MAX_EVENTS = 64, TEXT = 512, BUSY = 8 };
 
@@ -155,7 +155,8 @@ static void expect_parent(const struct run *r, char *text)
 			child_followed(r) ? "/followed" : "", fails(r) ? "/failed" : "");
 	if (parent_released(r))
 		return;
-	if ((r->kind->flags & CLONE_VFORK) && r->kind->event != STASIS_EVENT_POSIX_SPAWN)
+	if ((r->kind->flags & CLONE_VFORK) && r->kind->event != STASIS_EVENT_POSIX_SPAWN &&
+	    r->kind->event != STASIS_EVENT_NONE)
 		strcat(text, " vfork-done");
 	strcat(text, " exited 42");
 }
@@ -374,25 +375,29 @@ static void set_up(struct run *r)
 	STS_OK_S(r->s, stasis_follow_set(r->s, 0, STASIS_EVENTS_BIRTH, follow[r->mode]));
 }
 
-static void need(const struct kind *k)
+static const char *lacking(const struct kind *k)
 {
+	if ((k->flags & (CLONE_NEWUTS | CLONE_NEWIPC)) && geteuid() != 0)
+		return "only root makes namespaces so";
 #ifdef __GLIBC_PREREQ
 #if __GLIBC_PREREQ(2, 39)
-	return;
+	return NULL;
 #endif
 #endif
-	if (is(k->name, "pidfd_spawn"))
-		atf_tc_skip("this libc has no pidfd_spawn (glibc has it from 2.39 on)");
+	return is(k->name, "pidfd_spawn") ? "this libc has no pidfd_spawn (glibc has it from 2.39 on)" : NULL;
 }
+
+enum { N_FATES = sizeof(fates) / sizeof(fates[0]) };
 
 static void matrix(const char *name, enum mode mode)
 {
 	struct run r = {.kind = find_kind(name), .mode = mode, .program = "births"};
 
-	need(r.kind);
+	if (lacking(r.kind) != NULL)
+		atf_tc_skip("%s", lacking(r.kind));
 	set_up(&r);
 	for (r.threads = 0; r.threads <= BUSY; r.threads += BUSY) {
-		for (size_t i = 0; i < sizeof(fates) / sizeof(fates[0]); i++) {
+		for (size_t i = 0; i < N_FATES; i++) {
 			r.fate = fates[i];
 			one_run(&r);
 		}
@@ -413,7 +418,44 @@ static void matrix(const char *name, enum mode mode)
 
 BIRTH_KINDS(CASES)
 
-/* ---- the same of i386 programs ---- */
+/* Each fate once, one of them, another for each kind, among busy threads. */
+static void all_fates(struct run *r)
+{
+	for (size_t i = 0; i < N_FATES; i++) {
+		r->fate = fates[i];
+		r->threads = i == (size_t)(r->kind - kinds) % N_FATES ? BUSY : 0;
+		one_run(r);
+	}
+}
+
+/* ---- hidden births: wanted with all there is, and yet nothing may show ---- */
+
+static void hidden(const char *program)
+{
+	struct run r = {.mode = BOTH, .program = program};
+
+	sts_target_path(program);
+	set_up(&r);
+	r.mode = UNWANTED; /* what must be seen is what is seen of these */
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+		r.kind = &kinds[k];
+		if (r.kind->event == STASIS_EVENT_NONE)
+			all_fates(&r);
+	}
+	stasis_session_destroy(r.s);
+}
+
+STS_TC_BOTH(hidden, 60, "births with CLONE_UNTRACED are no events, and their children are never touched")
+{
+	hidden("births");
+}
+
+STS_TC_BOTH(hidden_i386, 60, "the same of an i386 program")
+{
+	hidden("births-32");
+}
+
+/* ---- the same of programs of another ABI and another libc ---- */
 
 static void other_program(const char *program, enum mode mode)
 {
@@ -423,12 +465,8 @@ static void other_program(const char *program, enum mode mode)
 	set_up(&r);
 	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
 		r.kind = &kinds[k];
-		if (is(r.kind->name, "pidfd_spawn"))
-			continue;
-		for (size_t i = 0; i < sizeof(fates) / sizeof(fates[0]); i++) {
-			r.fate = fates[i];
-			one_run(&r);
-		}
+		if (r.kind->event != STASIS_EVENT_NONE && lacking(r.kind) == NULL && !is(r.kind->name, "pidfd_spawn"))
+			all_fates(&r);
 	}
 	stasis_session_destroy(r.s);
 }
@@ -444,4 +482,6 @@ PROGRAM_CASE(i386, "births-32", PARENT, parent)
 PROGRAM_CASE(i386, "births-32", CHILD, child)
 PROGRAM_CASE(i386, "births-32", UNWANTED, none)
 PROGRAM_CASE(musl, "births-musl", BOTH, both)
+PROGRAM_CASE(musl, "births-musl", PARENT, parent)
 PROGRAM_CASE(musl, "births-musl", CHILD, child)
+PROGRAM_CASE(musl, "births-musl", UNWANTED, none)

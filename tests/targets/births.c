@@ -34,7 +34,7 @@ static const struct kind {
 	enum birth_how how;
 	uint64_t flags;
 	bool stack;
-} kinds[] = {BIRTH_KINDS(KIND)};
+} kinds[] = {BIRTH_KINDS(KIND) HIDDEN_BIRTH_KINDS(KIND)};
 
 static struct sts_shared *sh;
 static char self[PATH_MAX];

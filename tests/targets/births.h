@@ -45,12 +45,20 @@ enum birth_how {
 	X(clone_vm_vfork_silent, BIRTH_CLONE, CLONE_VM | CLONE_VFORK, 1, CLONE)                                        \
 	X(clone_silent, BIRTH_CLONE, 0, 0, CLONE)                                                                      \
 	X(clone_other_signal, BIRTH_CLONE, SIGURG, 0, CLONE)                                                           \
+	X(clone_namespaces, BIRTH_CLONE, CLONE_NEWUTS | CLONE_NEWIPC | SIGCHLD, 0, FORK)                               \
 	X(clone3_plain, BIRTH_CLONE3, SIGCHLD, 0, FORK)                                                                \
 	X(clone3_vm, BIRTH_CLONE3, CLONE_VM | SIGCHLD, 1, CLONE)                                                       \
 	X(clone3_vm_vfork, BIRTH_CLONE3, CLONE_VM | CLONE_VFORK | SIGCHLD, 0, VFORK)                                   \
 	X(clone3_vfork_files, BIRTH_CLONE3, CLONE_VFORK | CLONE_FILES | SIGCHLD, 0, FORK)                              \
 	X(clone3_like_spawn, BIRTH_CLONE3, CLONE_CLEAR_SIGHAND | CLONE_VM | CLONE_VFORK | SIGCHLD, 1, POSIX_SPAWN)     \
 	X(clone3_pidfd, BIRTH_CLONE3, CLONE_PIDFD | SIGCHLD, 0, FORK)
+
+/* Births that their maker hides from tracers: no event, whatever is wanted. */
+#define HIDDEN_BIRTH_KINDS(X)                                                                                          \
+	X(hidden_fork, BIRTH_CLONE, CLONE_UNTRACED | SIGCHLD, 0, NONE)                                                 \
+	X(hidden_vm, BIRTH_CLONE, CLONE_UNTRACED | CLONE_VM | SIGCHLD, 1, NONE)                                        \
+	X(hidden_vfork, BIRTH_CLONE, CLONE_UNTRACED | CLONE_VM | CLONE_VFORK | SIGCHLD, 0, NONE)                       \
+	X(hidden_spawn, BIRTH_CLONE3, CLONE_UNTRACED | CLONE_VM | CLONE_VFORK | SIGCHLD, 1, NONE)
 
 enum births_counter {
 	BIRTHS_CHILD,         /* pid of the child, as its parent was told */
