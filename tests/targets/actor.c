@@ -72,6 +72,32 @@ __attribute__((noinline, noclone)) static void actor_function(unsigned counter)
 	__asm__ volatile("" ::: "memory");
 }
 
+/* Counts by one instruction, which a breakpoint on it cannot pass by emulation. */
+void actor_stepped(_Atomic uint64_t *counter);
+extern const char actor_stepped_at[];
+__asm__(".text\n"
+	"actor_stepped:\n\t"
+#if defined(__x86_64__)
+	"actor_stepped_at: lock incq (%rdi)\n\t"
+#else
+	"mov 4(%esp), %eax\n"
+	"actor_stepped_at: lock incl (%eax)\n\t"
+#endif
+	"ret");
+
+/* With pauses of different lengths, so that threads come by while others are stepped. */
+static void call_stepped(unsigned n)
+{
+	unsigned random = (unsigned)own_tid();
+
+	while (n-- > 0) {
+		random = random * 1103515245 + 12345;
+		for (volatile unsigned i = random >> 18; i > 0; i--)
+			;
+		actor_stepped(&sh->counter[ACTOR_CALLS]);
+	}
+}
+
 static volatile uint64_t actor_variable __attribute__((aligned(64)));
 
 static unsigned calls_counter(void)
@@ -92,6 +118,7 @@ static struct {
 	unsigned n;
 	_Atomic unsigned stop, started;
 	_Atomic unsigned job, job_calls, job_done;
+	_Atomic int job_stepped;
 	bool idle;
 } crew;
 
@@ -108,7 +135,10 @@ static void *spin(void *arg)
 		if (atomic_load_explicit(&crew.job, memory_order_relaxed) == job)
 			continue;
 		job = atomic_load(&crew.job);
-		call(atomic_load(&crew.job_calls));
+		if (atomic_load(&crew.job_stepped))
+			call_stepped(atomic_load(&crew.job_calls));
+		else
+			call(atomic_load(&crew.job_calls));
 		atomic_fetch_add(&crew.job_done, 1);
 	}
 	add(ACTOR_LEFT);
@@ -134,9 +164,10 @@ static void join(void)
 	atomic_store(&crew.started, 0);
 }
 
-static void call_all(unsigned n)
+static void call_all(unsigned n, int stepped)
 {
 	atomic_store(&crew.job_done, 0);
+	atomic_store(&crew.job_stepped, stepped);
 	atomic_store(&crew.job_calls, n);
 	atomic_fetch_add(&crew.job, 1);
 	while (atomic_load(&crew.job_done) < crew.n)
@@ -474,7 +505,9 @@ static bool number_command(const char *word, unsigned n)
 	else if (strcmp(word, "call") == 0)
 		call(n);
 	else if (strcmp(word, "callall") == 0)
-		call_all(n);
+		call_all(n, 0);
+	else if (strcmp(word, "stepall") == 0)
+		call_all(n, 1);
 	else if (strcmp(word, "store") == 0)
 		store(n);
 	else if (strcmp(word, "load") == 0)
@@ -577,6 +610,7 @@ int main(int argc, char **argv)
 	set(ACTOR_BLOCK_N, (uint64_t)(insn_table_end - insn_table));
 	set(ACTOR_FLAGS, (uint64_t)(uintptr_t)insn_flags_table);
 	set(ACTOR_FLAGS_N, (uint64_t)(insn_flags_table_end - insn_flags_table));
+	set(ACTOR_STEPPED, (uint64_t)(uintptr_t)actor_stepped_at);
 	add(ACTOR_IMAGES);
 	sts_target_send(&pipes, "ready");
 	command_loop(NULL);

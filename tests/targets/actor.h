@@ -40,6 +40,7 @@ enum actor_counter {
 	ACTOR_BLOCK_N,
 	ACTOR_FLAGS,
 	ACTOR_FLAGS_N,
+	ACTOR_STEPPED,    /* address of an instruction that counts ACTOR_CALLS and is not emulated */
 };
 
 #endif
