@@ -98,6 +98,10 @@ void sts_process_release(struct sts_process *p)
 		sts_process_settle(p);
 		return;
 	}
+	if (p->n_lwps == 0) { /* an attach that got none */
+		sts_process_free(p);
+		return;
+	}
 	sts_breakpoints_wipe(space, sts_process_task(p));
 	p->releasing = true;
 	release_shadows(space);

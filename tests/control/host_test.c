@@ -263,6 +263,20 @@ STS_TC_BOTH(left_alone, 60, "children of the host that end before, during and af
 	}
 }
 
+STS_TC_BOTH(refused_beside_child, 20, "after an attach that failed a session ends, a child of the host living on")
+{
+	struct stasis_session *s;
+	struct actor own;
+
+	actor_start(&own, "actor");
+	s = sts_session();
+	STS_FAILS(STASIS_E_NO_PROCESS, stasis_attach(s, 4194304));
+	stasis_session_destroy(s);
+	actor_tell(&own, "exit 4");
+	sts_reap_exit(own.pid, 4);
+	actor_gone(&own);
+}
+
 STS_TC_BOTH(stopped_left_alone, 30, "a child of the host that is job-stopped during a trace is there to be waited for")
 {
 	struct stasis_session *s;
