@@ -206,11 +206,13 @@ static void arrive(struct stasis_session *s)
 {
 	struct sts_report report;
 	struct sts_lwp *lwp;
+	int r = 0;
 
-	while (sts_spares_fill(s) == 0 && sts_os_wait_stop_any(&report) > 0) {
+	while (sts_spares_fill(s) == 0 && (r = sts_os_wait_stop_any(&report)) > 0) {
 		lwp = lwp_of_report(s, &report);
 		sts_arrive_as(lwp, &report);
 	}
+	s->foreign_stop = r == -EBUSY;
 }
 
 void sts_arrive(struct sts_lwp *lwp)
@@ -240,7 +242,8 @@ static bool handle_arrived(struct stasis_session *s)
 	return true;
 }
 
-static bool sweep_dead(struct stasis_session *s, bool all)
+/* Ask for each by its tid. */
+static bool sweep(struct stasis_session *s, bool all)
 {
 	struct sts_report report;
 	struct sts_lwp *lwp;
@@ -255,13 +258,15 @@ static bool sweep_dead(struct stasis_session *s, bool all)
 	for (int i = 0; all && i < STS_BUCKETS; i++) {
 		LIST_FOREACH(lwp, &s->lwps[i], by_tid)
 		{
+			if (s->foreign_stop && lwp->state != STS_LWP_RESTING)
+				sts_arrive(lwp);
 			if (!lwp->zombie_held && sts_os_wait_dead(lwp->tid, &report) > 0) {
 				handle(s, lwp, &report);
 				return true;
 			}
 		}
 	}
-	return false;
+	return handle_arrived(s);
 }
 
 /* "Any" shows a zombie that must stay: look round it. */
@@ -275,7 +280,7 @@ static int collect_around(struct stasis_session *s)
 		return 1;
 	if (all)
 		s->last_sweep = now;
-	return sweep_dead(s, all);
+	return sweep(s, all);
 }
 
 static bool collect_dead(struct stasis_session *s)

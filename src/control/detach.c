@@ -107,9 +107,7 @@ void sts_process_release(struct sts_process *p)
 	release_shadows(space);
 	sts_process_pause(p);
 	size_t left = p->n_lwps; /* the process goes with its last LWP */
-	if (left == 0)
-		sts_process_free(p);
-	for (lwp = left ? TAILQ_FIRST(&p->lwps) : NULL; lwp && left > 0; lwp = next) {
+	for (lwp = TAILQ_FIRST(&p->lwps); lwp && left > 0; lwp = next) {
 		next = TAILQ_NEXT(lwp, in_process);
 		if (lwp->state == STS_LWP_GONE)
 			continue;

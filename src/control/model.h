@@ -230,8 +230,8 @@ struct stasis_session {
 	struct sts_lwp_list unconsumed;
 	struct sts_lwp_chain exiting;
 	size_t n_zombies_held;
-	int64_t last_sweep; /* ms */
-	bool foreign_zombie;
+	int64_t last_sweep;		   /* ms */
+	bool foreign_zombie, foreign_stop; /* of a child that is no tracee, in the way of asking for any */
 	struct sts_node_queue ready;
 	uint64_t sequence;
 	struct sts_config defaults;

@@ -45,7 +45,7 @@ struct sts_report {
 
 /* Look at the oldest stop or death of any tracee without consuming it. 1 if there is one, 0 if not; -ECHILD, -EINTR. */
 int sts_os_wait_peek(bool block, struct sts_report *ret);
-/* Consume the stop of any tracee, never a death. 1 or 0. */
+/* Consume the stop of any tracee, never a death. 1 or 0; -EBUSY: a stop that is not ours to see is in the way. */
 int sts_os_wait_stop_any(struct sts_report *ret);
 /* Consume the stop of this LWP. 1 or 0; -ECHILD if it is not ours (any more). */
 int sts_os_wait_stop(pid_t tid, struct sts_report *ret);

@@ -283,8 +283,6 @@ STS_TC_BOTH(stopped_left_alone, 30, "a child of the host that is job-stopped dur
 	struct actor a, own;
 	int status = 0;
 
-	if (sts_kind() == STS_DIRECT)
-		atf_tc_skip("not right yet: a direct session takes the job-stops of the host's own children");
 	s = sts_session();
 	sts_want(s, 0, BIT(FORK));
 	actor_launch(&a, s, "actor");

@@ -57,6 +57,8 @@ static void decode(const siginfo_t *info, struct sts_report *ret)
 		ret->kind = STS_REPORT_DEAD;
 		ret->status = wait_status(info);
 		break;
+	case CLD_STOPPED: /* a child that is no tracee, by job control: nothing for us */
+		break;
 	default:
 		ret->signal = info->si_status & 0xff;
 		decode_event(info->si_status >> 8, ret->signal, ret);
@@ -82,14 +84,19 @@ static int do_wait(idtype_t type, pid_t id, int options, struct sts_report *ret)
 	return 1;
 }
 
+/* Without WSTOPPED: tracees' stops are shown all the same, job stops of other children are not. */
 int sts_os_wait_peek(bool block, struct sts_report *ret)
 {
-	return do_wait(P_ALL, 0, WEXITED | WSTOPPED | WNOWAIT | (block ? 0 : WNOHANG), ret);
+	return do_wait(P_ALL, 0, WEXITED | WNOWAIT | (block ? 0 : WNOHANG), ret);
 }
 
 int sts_os_wait_stop_any(struct sts_report *ret)
 {
-	return do_wait(P_ALL, 0, WSTOPPED | WNOHANG, ret);
+	int r = do_wait(P_ALL, 0, WSTOPPED | WNOHANG | WNOWAIT, ret);
+
+	if (r <= 0)
+		return r;
+	return !ret->kind ? -EBUSY : sts_os_wait_stop(ret->tid, ret);
 }
 
 int sts_os_wait_stop(pid_t tid, struct sts_report *ret)
