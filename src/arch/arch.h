@@ -23,6 +23,8 @@ struct sts_arch_mem {
 extern const uint8_t sts_arch_break_insn[];
 extern const size_t sts_arch_break_size;
 extern const size_t sts_arch_break_pc_advance;
+/* Does an instruction that traps as that one does end at pc, as memory is now? Also true if it cannot be read. */
+bool sts_arch_break_ends_at(uint64_t pc, const struct sts_arch_mem *mem);
 /* Longest instruction in bytes. */
 extern const size_t sts_arch_insn_max;
 

@@ -62,6 +62,7 @@ static struct sts_breakpoint *add(struct sts_space *space, uint64_t addr)
 	b->addr = addr;
 	LIST_INSERT_HEAD(bucket(space, addr), b, link);
 	space->n_breakpoints++;
+	space->had_breakpoints = true;
 	return b;
 }
 
@@ -245,7 +246,7 @@ static void drop_hits(struct sts_space *space, uint64_t addr)
 			sts_node_unlink(&lwp->node);
 			lwp->event_out = lwp->at_breakpoint = false;
 		}
-		if (!p->reported)
+		if (!p->reported && !p->releasing)
 			sts_process_check_rest(p);
 	}
 }

@@ -90,10 +90,8 @@ static void release_shadows(struct sts_space *space)
 
 void sts_process_release(struct sts_process *p)
 {
-	struct sts_lwp *lwp, *next;
-	struct sts_space *space = p->space;
-
 	sts_process_forsake(p);
+	p->spawn_follow = STASIS_FOLLOW_PARENT;
 	if (sts_process_must_shadow(p)) {
 		sts_process_settle(p);
 		return;
@@ -102,10 +100,24 @@ void sts_process_release(struct sts_process *p)
 		sts_process_free(p);
 		return;
 	}
-	sts_breakpoints_wipe(space, sts_process_task(p));
 	p->releasing = true;
-	release_shadows(space);
 	sts_process_pause(p);
+	sts_process_release_on(p);
+}
+
+/*
+ * While anybody moves, breakpoints stay in: a trap on its way must be known for
+ * ours, and a child being born takes a copy of them along. Then all go.
+ */
+void sts_process_release_on(struct sts_process *p)
+{
+	struct sts_space *space = p->space;
+	struct sts_lwp *lwp, *next;
+
+	if (space->n_breakpoints > 0 && p->n_moving > 0)
+		return;
+	sts_breakpoints_wipe(space, sts_process_task(p));
+	release_shadows(space);
 	size_t left = p->n_lwps; /* the process goes with its last LWP */
 	for (lwp = TAILQ_FIRST(&p->lwps); lwp && left > 0; lwp = next) {
 		next = TAILQ_NEXT(lwp, in_process);

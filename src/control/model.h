@@ -130,6 +130,7 @@ struct sts_space {
 	unsigned refs;
 	struct sts_breakpoint_list breakpoints[STS_BREAKPOINT_BUCKETS];
 	size_t n_breakpoints;
+	bool had_breakpoints;	 /* ever */
 	struct sts_lwp *stepper; /* only this LWP may run: it steps over a breakpoint */
 	bool stepper_set;	 /* breakpoint is out, stepper set going */
 	bool resettle;		 /* the stepper is done: others may go on */
@@ -362,7 +363,8 @@ void sts_watch_clear(struct sts_process *p);
 void sts_options_sync(struct sts_lwp *lwp);
 
 /* --- detach.c ------------------------------------------------------------------------------------------ */
-void sts_process_release(struct sts_process *p);
+void sts_process_release(struct sts_process *p); /* may free it */
+void sts_process_release_on(struct sts_process *p);
 bool sts_process_must_shadow(const struct sts_process *p);
 void sts_process_forsake(struct sts_process *p); /* hide it and drop its events */
 void sts_lwp_release(struct sts_lwp *lwp);

@@ -121,7 +121,8 @@ void sts_lwp_settle(struct sts_lwp *lwp)
 	if (lwp->state != STS_LWP_RESTING)
 		return;
 	if (p->releasing) {
-		sts_lwp_release(lwp);
+		if (p->space->n_breakpoints == 0) /* else all go when all rest: sts_process_check_rest() */
+			sts_lwp_release(lwp);
 		return;
 	}
 	if (stays(lwp))

@@ -159,7 +159,8 @@ void sts_session_shutdown(struct stasis_session *s)
 	do {
 		while (end_one(s))
 			;
-		end_unclaimed(s);
+		if (TAILQ_EMPTY(&s->all)) /* nobody is left who could claim them */
+			end_unclaimed(s);
 		if (TAILQ_EMPTY(&s->all) && TAILQ_EMPTY(&s->unclaimed) && sts_collect(s, false) <= 0)
 			break;
 		if (sts_collect_wait(s) < 0)
@@ -167,8 +168,12 @@ void sts_session_shutdown(struct stasis_session *s)
 	} while (sts_clock_ms() < limit);
 	while ((lwp = TAILQ_FIRST(&s->unclaimed)))
 		sts_lwp_bury(lwp);
-	while ((p = TAILQ_FIRST(&s->all)))
+	while ((p = TAILQ_FIRST(&s->all))) {
+		TAILQ_FOREACH(lwp, &p->lwps, in_process)
+		if (lwp->state == STS_LWP_RESTING)
+			sts_os_detach(lwp->tid, 0);
 		sts_process_free(p);
+	}
 }
 
 const char *stasis_version(void)

@@ -233,6 +233,10 @@ void sts_process_check_rest(struct sts_process *p)
 		kept_flush(p);
 		return;
 	}
+	if (p->releasing) {
+		sts_process_release_on(p);
+		return;
+	}
 	report_kept_thread_stops(p);
 	if (!p->stopping || p->held || p->attaching || p->detaching || p->dying || p->releasing || p->n_moving > 0)
 		return;

@@ -169,6 +169,14 @@ static void trap_event(struct sts_lwp *lwp, enum stasis_event_kind kind, const s
 	sts_event_post(lwp);
 }
 
+/* No breakpoint is known there, and no such instruction stands there: one of ours that was just taken out. */
+static bool was_ours(struct sts_lwp *lwp)
+{
+	const struct sts_arch_mem mem = {.read = mem_read, .arg = lwp->process};
+
+	return lwp->process->space->had_breakpoints && !sts_arch_break_ends_at(lwp->regs.rip, &mem);
+}
+
 static bool on_break(struct sts_lwp *lwp)
 {
 	if (sts_lwp_gone(lwp, sts_regs_load(lwp)))
@@ -176,12 +184,16 @@ static bool on_break(struct sts_lwp *lwp)
 	uint64_t addr = lwp->regs.rip - sts_arch_break_pc_advance;
 	struct sts_breakpoint *b = sts_breakpoint_find(lwp->process->space, addr);
 
-	if (!b)
+	if (!b && !was_ours(lwp))
 		return false; /* the program's own */
 	sts_step_over_end(lwp);
 	lwp->regs.rip = addr;
 	lwp->regs_dirty = true;
 	repair(lwp);
+	if (!b) {
+		sts_lwp_settle(lwp);
+		return true;
+	}
 	lwp->at_breakpoint = true;
 	trap_event(lwp, STASIS_EVENT_BREAKPOINT, &(struct stasis_event_trap){.address = addr, .slot = -1});
 	return true;

@@ -7,6 +7,16 @@ const size_t sts_arch_break_size = 1;
 const size_t sts_arch_break_pc_advance = 1;
 const size_t sts_arch_insn_max = 15;
 
+bool sts_arch_break_ends_at(uint64_t pc, const struct sts_arch_mem *mem)
+{
+	static const uint8_t two_bytes[] = {0xcd, 0x03}; /* int $3 */
+	uint8_t insn[2];
+
+	if (mem->read(mem->arg, pc - 1, insn, 1) != 0 || insn[0] == sts_arch_break_insn[0])
+		return true;
+	return mem->read(mem->arg, pc - 2, insn, 2) == 0 && insn[0] == two_bytes[0] && insn[1] == two_bytes[1];
+}
+
 #define USER32_CS 0x23
 #define SELECTOR_LOCAL 4 /* modify_ldt(2) makes no 64-bit segments */
 
