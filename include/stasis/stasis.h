@@ -14,6 +14,7 @@
 #include <stasis/base.h>
 #include <stasis/breakpoint.h>
 #include <stasis/core.h>
+#include <stasis/decode.h>
 #include <stasis/error.h>
 #include <stasis/event.h>
 #include <stasis/memory.h>

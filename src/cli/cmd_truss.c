@@ -15,6 +15,7 @@
 #include <uthash.h>
 
 #define RECORD_MAX 65536
+#define RESULT_MAX 8192
 #define COLOR_EVENT "\033[36m"
 #define COLOR_SIGNAL "\033[33m"
 #define COLOR_END "\033[1m"
@@ -102,15 +103,14 @@ static ssize_t read_tracee(void *arg, uint64_t addr, void *buf, size_t len)
 	return error < 0 ? -1 : (ssize_t)done;
 }
 
-static struct sts_decode decoder(struct truss *t, struct reader *reader, struct truss_call *call, pid_t pid)
+static struct stasis_decode *decoder(struct truss *t, struct reader *reader, struct truss_call *call, pid_t pid)
 {
 	*reader = (struct reader){t->session, pid};
-	return (struct sts_decode){
-		.call = &call->data,
-		.reader = {read_tracee, reader},
-		.string_limit = t->options.string_limit,
-		.next = call->next,
-	};
+	call->decode.size = sizeof call->decode;
+	call->decode.read = read_tracee;
+	call->decode.arg = reader;
+	call->decode.string_limit = t->options.string_limit;
+	return &call->decode;
 }
 
 static void on_enter(struct truss *t, const struct stasis_event *e)
@@ -122,12 +122,9 @@ static void on_enter(struct truss *t, const struct stasis_event *e)
 	if (!sts_call_filter_match(&t->options.calls, e->data.syscall.abi, e->data.syscall.number))
 		return;
 	call->data = e->data.syscall;
-	call->next = 0;
 	clock_gettime(CLOCK_MONOTONIC, &call->start);
 	sts_text_init(&text, t->buffer, RECORD_MAX);
-	struct sts_decode d = decoder(t, &reader, call, e->pid);
-	sts_decode_enter(&d, &text);
-	call->next = d.next;
+	sts_decode_enter(decoder(t, &reader, call, e->pid), &call->data, &text);
 	truss_call_enter(&t->out, e->tid, call, t->buffer);
 	if (sts_decode_never_returns(call->data.abi, call->data.number))
 		truss_call_leave(&t->out, e->tid, call, ")", "?");
@@ -144,10 +141,10 @@ static void show_launch(struct truss *t, const struct stasis_event *e, struct tr
 		snprintf(path, sizeof path, "%s", t->options.command[0]);
 	sts_text_init(&text, t->buffer, RECORD_MAX);
 	sts_text_add(&text, "execve(");
-	sts_text_add_quoted(&text, path, strlen(path));
+	sts_text_add_quoted(&text, path, strlen(path), 0);
 	for (char **arg = t->options.command; *arg; arg++) {
 		sts_text_add(&text, arg == t->options.command ? ", [" : ", ");
-		sts_text_add_quoted(&text, *arg, strlen(*arg));
+		sts_text_add_quoted(&text, *arg, strlen(*arg), 0);
 	}
 	while (environ[n])
 		n++;
@@ -161,7 +158,7 @@ static void show_launch(struct truss *t, const struct stasis_event *e, struct tr
 static void on_leave(struct truss *t, const struct stasis_event *e)
 {
 	struct truss_call *call = &track(t, e->tid)->call;
-	char result[160];
+	char result[RESULT_MAX];
 	struct sts_text text, result_text;
 	struct reader reader;
 
@@ -179,10 +176,7 @@ static void on_leave(struct truss *t, const struct stasis_event *e)
 	call->data = e->data.syscall;
 	sts_text_init(&text, t->buffer, RECORD_MAX);
 	sts_text_init(&result_text, result, sizeof result);
-	struct sts_decode d = decoder(t, &reader, call, e->pid);
-	sts_decode_leave(&d, &text);
-	sts_text_add_char(&text, ')');
-	sts_decode_result(&call->data, &result_text);
+	sts_decode_leave(decoder(t, &reader, call, e->pid), &call->data, &text, &result_text);
 	truss_call_leave(&t->out, e->tid, call, t->buffer, result);
 }
 

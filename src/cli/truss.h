@@ -57,7 +57,7 @@ struct truss_call {
 	bool active; /* between the two */
 	bool shown;  /* its first half stands on the output */
 	struct stasis_event_syscall data;
-	int next; /* first argument not shown at entry */
+	struct stasis_decode decode;
 	struct timespec start;
 	char *text; /* its first half */
 };

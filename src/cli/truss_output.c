@@ -121,7 +121,7 @@ void truss_call_leave(struct truss_output *out, pid_t tid, struct truss_call *ca
 		put(out, "%s", call->text ? call->text : "");
 	} else if (out->open_tid != tid) {
 		begin_line(out, tid);
-		put(out, "<... %s resumed>", sts_decode_name(call->data.abi, call->data.number));
+		put(out, "<... %s resumed>", stasis_syscall_name(call->data.abi, call->data.number));
 	}
 	put(out, "%s", rest);
 	while (out->column < RESULT_COLUMN - 1 && !out->failed)

@@ -2,11 +2,13 @@
 /*
  * System calls, signals and errors as text. Pure: bytes in, text out; what lies
  * in the tracee's memory comes through a callback. The shapes are strace's.
+ * <stasis/decode.h> is the interface; here is what the program needs besides.
  */
 #ifndef STS_DECODE_H
 #define STS_DECODE_H
 
 #include <signal.h>
+#include <stasis/decode.h>
 #include <stasis/event.h>
 #include <sys/types.h>
 
@@ -19,33 +21,41 @@ struct sts_text {
 void sts_text_init(struct sts_text *t, char *buf, size_t cap);
 void sts_text_add(struct sts_text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void sts_text_add_char(struct sts_text *t, char c);
-/* "quoted\n", bytes as in C. */
-void sts_text_add_quoted(struct sts_text *t, const void *bytes, size_t len);
+/* "quoted\n", bytes as in C; flags: STASIS_DECODE_*_HEX_*. */
+void sts_text_add_quoted(struct sts_text *t, const void *bytes, size_t len, unsigned flags);
 
-struct sts_decode_reader {
-	/* Bytes read (may be short), or negative. */
-	ssize_t (*read)(void *arg, uint64_t addr, void *buf, size_t len);
-	void *arg;
+/* --- items as text -------------------------------------------------------------------- */
+
+#define STS_TEXT_DEPTH 24
+
+/* The result's text goes where the result's pointer says, without the " = ". */
+struct sts_text_sink {
+	struct sts_text *out, *result;
+	unsigned flags; /* STASIS_DECODE_* */
+	int depth;
+	int too_deep; /* containers that are not kept track of */
+	bool after;   /* the next value follows an arrow */
+	struct sts_text_level {
+		enum stasis_decode_kind kind;
+		bool any;
+	} levels[STS_TEXT_DEPTH];
 };
+/* resumed: the CALL was begun in another text. */
+struct stasis_decode_sink sts_text_sink(struct sts_text_sink *s, struct sts_text *out, struct sts_text *result,
+					unsigned flags, bool resumed);
 
-struct sts_decode {
-	const struct stasis_event_syscall *call;
-	struct sts_decode_reader reader;
-	size_t string_limit; /* -s */
-	int next;	     /* first argument not shown yet; 0 at entry */
-};
-
-/* "openat", or "syscall_0x1d3" for a number nobody knows. Static storage. */
-const char *sts_decode_name(enum stasis_abi abi, uint64_t number);
-/* The number of a name, or -1. */
-int64_t sts_decode_number(enum stasis_abi abi, const char *name);
-/* At entry: "name(arg, arg" as far as can be known then. */
-void sts_decode_enter(struct sts_decode *d, struct sts_text *out);
-/* At exit: the rest of the arguments, without the parenthesis. */
-void sts_decode_leave(struct sts_decode *d, struct sts_text *out);
-/* "3", "-1 ENOENT (No such file or directory)", "?". */
-void sts_decode_result(const struct stasis_event_syscall *call, struct sts_text *out);
+/* At entry: "name(arg, arg" as far as can be known then, with the comma if more will come. */
+void sts_decode_enter(struct stasis_decode *d, const struct stasis_event_syscall *call, struct sts_text *out);
+/* At exit: the rest, with the parenthesis; the result: "3", "-1 ENOENT (No such file or directory)", "?". */
+void sts_decode_leave(struct stasis_decode *d, const struct stasis_event_syscall *call, struct sts_text *out,
+		      struct sts_text *result);
 bool sts_decode_never_returns(enum stasis_abi abi, uint64_t number);
+
+struct sts_call;
+/* How a call's arguments are shown, or NULL: nobody knows that number. */
+const struct sts_call *sts_call_find(enum stasis_abi abi, uint64_t number);
+
+/* --- signals -------------------------------------------------------------------------- */
 
 /* "SIGCHLD", "SIGRT_3". Static storage of the calling thread. */
 const char *sts_decode_signal(int signal);

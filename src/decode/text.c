@@ -40,7 +40,8 @@ static void add_byte(struct sts_text *t, unsigned char c, bool digit_follows)
 
 	for (size_t i = 0; named[i]; i++) {
 		if (c == (unsigned char)named[i]) {
-			sts_text_add(t, "\\%c", letters[i]);
+			sts_text_add_char(t, '\\');
+			sts_text_add_char(t, letters[i]);
 			return;
 		}
 	}
@@ -50,12 +51,25 @@ static void add_byte(struct sts_text *t, unsigned char c, bool digit_follows)
 		sts_text_add(t, digit_follows ? "\\%03o" : "\\%o", c);
 }
 
-void sts_text_add_quoted(struct sts_text *t, const void *bytes, size_t len)
+static bool is_plain(const unsigned char *b, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!isascii(b[i]) || !(isprint(b[i]) || isspace(b[i])))
+			return false;
+	return true;
+}
+
+void sts_text_add_quoted(struct sts_text *t, const void *bytes, size_t len, unsigned flags)
 {
 	const unsigned char *b = bytes;
+	bool hex = flags & STASIS_DECODE_ALL_HEX || (flags & STASIS_DECODE_HEX_STRINGS && !is_plain(b, len));
 
 	sts_text_add_char(t, '"');
-	for (size_t i = 0; i < len; i++)
-		add_byte(t, b[i], i + 1 < len && b[i + 1] >= '0' && b[i + 1] <= '7');
+	for (size_t i = 0; i < len && !t->cut; i++) {
+		if (hex)
+			sts_text_add(t, "\\x%02x", b[i]);
+		else
+			add_byte(t, b[i], i + 1 < len && b[i + 1] >= '0' && b[i + 1] <= '7');
+	}
 	sts_text_add_char(t, '"');
 }

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Files: attributes, vectors, offsets, fcntl, directories, mounts. */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include "decode/show.h"
+
+/* --- fields ------------------------------------------------------------------------ */
+
+void sts_show_st_mode(struct sts_walk *w, const struct sts_value *v)
+{
+	char buf[80];
+	struct sts_text text;
+
+	sts_text_init(&text, buf, sizeof buf);
+	sts_mode_text(&text, v->value);
+	sts_put_symbol(w, v->name, v->value, buf);
+}
+
+void sts_show_filemode(struct sts_walk *w, const struct sts_value *v)
+{
+	sts_show_st_mode(w, &(struct sts_value){v->name, (uint32_t)v->value, v->type});
+}
+
+void sts_show_dev(struct sts_walk *w, const struct sts_value *v)
+{
+	char buf[64];
+	struct sts_text text;
+
+	sts_text_init(&text, buf, sizeof buf);
+	sts_device_text(&text, v->value);
+	sts_put_symbol(w, v->name, v->value, buf);
+}
+
+/* mknod's device is there for device files only. */
+void sts_show_mkdev(struct sts_walk *w, const struct sts_value *v)
+{
+	uint64_t mode = sts_reference(w);
+
+	if (S_ISCHR(mode) || S_ISBLK(mode))
+		sts_show_dev(w, &(struct sts_value){v->name, (uint32_t)v->value, v->type});
+}
+
+void sts_put_time_note(struct sts_walk *w, int64_t seconds)
+{
+	struct tm local;
+	char text[64];
+	time_t when = seconds;
+
+	if (localtime_r(&when, &local) && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S%z", &local) > 0)
+		sts_put_note(w, text);
+}
+
+void sts_show_time(struct sts_walk *w, const struct sts_value *v)
+{
+	sts_put_number(w, STASIS_DECODE_SIGNED, v->name, v->value);
+	if (v->value)
+		sts_put_time_note(w, (int64_t)v->value);
+}
+
+/* --- stat ---------------------------------------------------------------------------- */
+
+/* A device has a number worth showing, all others a size. */
+static bool hide_stat(const struct sts_field *field, const void *arg)
+{
+	const uint64_t *mode = arg;
+	bool device = S_ISCHR(*mode) || S_ISBLK(*mode);
+
+	return strcmp(field->name, device ? "st_size" : "st_rdev") == 0;
+}
+
+void sts_show_stat(struct sts_walk *w, const struct sts_value *v)
+{
+	const struct sts_struct *s = v->type->structure;
+	uint8_t buf[STS_STRUCT_MAX];
+
+	if (!sts_read_struct(w, s, v->value, buf)) {
+		sts_put_address(w, v->name, v->value);
+		return;
+	}
+	uint64_t mode = sts_field_value(w, s, buf, "st_mode");
+	sts_begin(w, STASIS_DECODE_STRUCT, v->name);
+	sts_show_fields(w, s, v->value, buf, sts_struct_size(w, s), hide_stat, &mode);
+	sts_end(w);
+}
+
+/* --- vectors -------------------------------------------------------------------------- */
+
+struct vector {
+	uint64_t left; /* bytes that were transferred and not yet shown */
+	bool limited, plain;
+};
+
+static void show_vector_element(struct sts_walk *w, uint64_t addr, struct vector *vector)
+{
+	unsigned word = sts_word_size(w);
+	uint64_t base = 0, length = 0;
+
+	if (!sts_read_uint(w, addr, word, &base) || !sts_read_uint(w, addr + word, word, &length)) {
+		sts_put_more(w);
+		return;
+	}
+	uint64_t shown = vector->limited && vector->left < length ? vector->left : length;
+	vector->left -= vector->limited ? shown : 0;
+	sts_begin(w, STASIS_DECODE_STRUCT, NULL);
+	if (vector->plain)
+		sts_put_address(w, "iov_base", base);
+	else
+		sts_show_bytes_at(w, "iov_base", base, shown);
+	sts_put_number(w, STASIS_DECODE_UNSIGNED, "iov_len", length);
+	sts_end(w);
+}
+
+static void show_vector(struct sts_walk *w, const char *name, uint64_t addr, uint64_t n, struct vector vector)
+{
+	unsigned size = 2 * sts_word_size(w);
+	uint8_t probe;
+
+	if (!addr || (n > 0 && !sts_read(w, addr, &probe, 1))) {
+		sts_put_address(w, name, addr);
+		return;
+	}
+	sts_begin(w, STASIS_DECODE_ARRAY, name);
+	for (uint64_t i = 0; i < n; i++) {
+		if (i >= sts_limit(w) || !sts_read(w, addr + i * size, &probe, 1)) {
+			sts_put_more(w);
+			break;
+		}
+		show_vector_element(w, addr + i * size, &vector);
+	}
+	sts_end(w);
+}
+
+void sts_show_vector_at(struct sts_walk *w, const char *name, uint64_t addr, uint64_t n, bool limited, uint64_t bytes)
+{
+	show_vector(w, name, addr, n, (struct vector){.limited = limited, .left = bytes});
+}
+
+/* What is read fills as much of the buffers as the result says. */
+void sts_show_iovec(struct sts_walk *w, const struct sts_value *v)
+{
+	bool out = w->arg->direction == STS_OUT;
+
+	sts_show_vector_at(w, v->name, v->value, sts_count(w), out, out ? (uint64_t)w->call->result : 0);
+}
+
+/* Buffers in another process. */
+void sts_show_iovec_ptr(struct sts_walk *w, const struct sts_value *v)
+{
+	show_vector(w, v->name, v->value, sts_count(w), (struct vector){.plain = true});
+}
+
+/* --- what is changed in place --------------------------------------------------------------- */
+
+static bool saved(const struct sts_walk *w, unsigned width, uint64_t *ret)
+{
+	*ret = width == 4 ? (uint32_t)w->d->saved[w->index] : w->d->saved[w->index];
+	return w->d->saved_mask & 1u << w->index;
+}
+
+void sts_show_inout_u32(struct sts_walk *w, const struct sts_value *v)
+{
+	uint64_t now, before;
+
+	if (!v->value || !sts_read_uint(w, v->value, 4, &now)) {
+		sts_put_address(w, v->name, v->value);
+		return;
+	}
+	bool changed = saved(w, 4, &before) && before != now && !sts_failed(w);
+	sts_begin(w, changed ? STASIS_DECODE_CHANGE : STASIS_DECODE_ARRAY, v->name);
+	if (changed)
+		sts_put_number(w, STASIS_DECODE_UNSIGNED, NULL, before);
+	sts_put_number(w, STASIS_DECODE_UNSIGNED, NULL, now);
+	sts_end(w);
+}
+
+static void show_offset(struct sts_walk *w, const struct sts_value *v, unsigned width)
+{
+	uint64_t now, before;
+
+	if (!v->value || !sts_read_uint(w, v->value, width, &now)) {
+		sts_put_address(w, v->name, v->value);
+		return;
+	}
+	if (saved(w, width, &before) && before != now) {
+		sts_put_symbolf(w, v->name, now, "[%" PRId64 "] => [%" PRId64 "]", (int64_t)before, (int64_t)now);
+		return;
+	}
+	sts_begin(w, STASIS_DECODE_ARRAY, v->name);
+	sts_put_number(w, STASIS_DECODE_SIGNED, NULL, now);
+	sts_end(w);
+}
+
+void sts_show_inout_s64(struct sts_walk *w, const struct sts_value *v)
+{
+	show_offset(w, v, 8);
+}
+
+void sts_show_inout_s32(struct sts_walk *w, const struct sts_value *v)
+{
+	show_offset(w, v, 4);
+}
+
+/* --- offsets -------------------------------------------------------------------------------- */
+
+void sts_show_pageoff(struct sts_walk *w, const struct sts_value *v)
+{
+	sts_put_number(w, STASIS_DECODE_HEX, v->name, (uint64_t)(uint32_t)v->value << 12);
+}
+
+/* _llseek's offset is one number in two arguments. */
+void sts_show_llseek_high(struct sts_walk *w, const struct sts_value *v)
+{
+	sts_put_number(w, STASIS_DECODE_SIGNED, "offset", w->values[1] << 32 | (uint32_t)w->values[2]);
+}
+
+void sts_show_nothing(struct sts_walk *w, const struct sts_value *v)
+{
+}
+
+/* The new address is looked at with these flags only. */
+void sts_show_mremap_addr(struct sts_walk *w, const struct sts_value *v)
+{
+	if (sts_reference(w) & (MREMAP_FIXED | 4 /* MREMAP_DONTUNMAP */))
+		sts_put_address(w, v->name, v->value);
+}
+
+void sts_show_mincore(struct sts_walk *w, const struct sts_value *v)
+{
+	sts_show_bytes_at(w, v->name, v->value, (sts_count(w) + 4095) / 4096);
+}
+
+/* --- directories -------------------------------------------------------------------------------- */
+
+/* Entries have their length at `at`. */
+static void count_entries(struct sts_walk *w, const struct sts_value *v, unsigned at)
+{
+	uint64_t end = w->call->result > 0 ? (uint64_t)w->call->result : 0, length;
+	char text[40];
+	unsigned n = 0;
+
+	for (uint64_t done = 0; done < end && n < 100000; done += length, n++)
+		if (!sts_read_uint(w, v->value + done + at, 2, &length) || length == 0)
+			break;
+	struct sts_text note;
+	sts_text_init(&note, text, sizeof text);
+	sts_text_add(&note, "%u entries", n);
+	sts_put_address(w, v->name, v->value);
+	sts_put_note(w, text);
+}
+
+void sts_show_dents(struct sts_walk *w, const struct sts_value *v)
+{
+	count_entries(w, v, 16);
+}
+
+void sts_show_dents_old(struct sts_walk *w, const struct sts_value *v)
+{
+	count_entries(w, v, 2 * sts_long_size(w));
+}
+
+/* --- times of files -------------------------------------------------------------------------------- */
+
+static void show_utime(struct sts_walk *w, uint64_t addr, unsigned width)
+{
+	uint64_t seconds = 0, nanoseconds = 0;
+
+	if (!sts_read_uint(w, addr, width, &seconds) || !sts_read_uint(w, addr + width, width, &nanoseconds)) {
+		sts_put_address(w, NULL, addr);
+		return;
+	}
+	if (nanoseconds == UTIME_NOW || nanoseconds == UTIME_OMIT) {
+		sts_put_symbol(w, NULL, nanoseconds, nanoseconds == UTIME_NOW ? "UTIME_NOW" : "UTIME_OMIT");
+		return;
+	}
+	sts_begin(w, STASIS_DECODE_STRUCT, NULL);
+	sts_put_number(w, STASIS_DECODE_SIGNED, "tv_sec", seconds);
+	sts_put_number(w, STASIS_DECODE_UNSIGNED, "tv_nsec", nanoseconds);
+	if (seconds)
+		sts_put_time_note(w, (int64_t)seconds);
+	sts_end(w);
+}
+
+static void show_utimes(struct sts_walk *w, const struct sts_value *v, unsigned width)
+{
+	if (!v->value) {
+		sts_put_address(w, v->name, 0);
+		return;
+	}
+	sts_begin(w, STASIS_DECODE_ARRAY, v->name);
+	show_utime(w, v->value, width);
+	show_utime(w, v->value + 2 * width, width);
+	sts_end(w);
+}
+
+void sts_show_utimes(struct sts_walk *w, const struct sts_value *v)
+{
+	show_utimes(w, v, sts_long_size(w));
+}
+
+void sts_show_utimes64(struct sts_walk *w, const struct sts_value *v)
+{
+	show_utimes(w, v, 8);
+}
+
+/* --- mounts, handles, quotas ---------------------------------------------------------------------- */
+
+void sts_show_mount_data(struct sts_walk *w, const struct sts_value *v)
+{
+	sts_show_string_at(w, v->name, v->value, sts_limit(w));
+}
+
+void sts_show_fsconfig_value(struct sts_walk *w, const struct sts_value *v)
+{
+	enum { SET_STRING = 1, SET_BINARY = 2, SET_PATH = 3, SET_PATH_EMPTY = 4 };
+	uint64_t command = sts_reference(w);
+
+	if (command == SET_STRING)
+		sts_show_string_at(w, v->name, v->value, sts_limit(w));
+	else if (command == SET_PATH || command == SET_PATH_EMPTY)
+		sts_show_path_at(w, v->name, v->value);
+	else if (command == SET_BINARY)
+		sts_show_bytes_at(w, v->name, v->value, (uint32_t)w->values[4]);
+	else
+		sts_put_address(w, v->name, v->value);
+}
+
+void sts_show_file_handle(struct sts_walk *w, const struct sts_value *v)
+{
+	uint64_t bytes = 0, type = 0;
+
+	if (!v->value || !sts_read_uint(w, v->value, 4, &bytes) || !sts_read_uint(w, v->value + 4, 4, &type)) {
+		sts_put_address(w, v->name, v->value);
+		return;
+	}
+	sts_begin(w, STASIS_DECODE_STRUCT, v->name);
+	sts_put_number(w, STASIS_DECODE_UNSIGNED, "handle_bytes", bytes);
+	if (!sts_failed(w)) {
+		sts_put_number(w, STASIS_DECODE_HEX, "handle_type", type);
+		sts_show_bytes_at(w, "f_handle", v->value + 8, bytes < 128 ? bytes : 128);
+	}
+	sts_end(w);
+}
+
+void sts_show_quotactl(struct sts_walk *w, const struct sts_value *v)
+{
+	const char *command = sts_enum_name(&set_quota, (uint32_t)v->value >> 8);
+	const char *type = sts_enum_name(&set_quota_type, v->value & 0xff);
+
+	if (command && type)
+		sts_put_symbolf(w, v->name, v->value, "QCMD(%s, %s)", command, type);
+	else
+		sts_put_symbolf(w, v->name, v->value, "QCMD(%#x /* Q_??? */, %#x /* ???QUOTA */)",
+				(uint32_t)v->value >> 8, (unsigned)v->value & 0xff);
+}
