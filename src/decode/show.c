@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
-#include "decode/walk.h"
+#include "decode/show.h"
 
 /* --- items ------------------------------------------------------------------------ */
 
@@ -55,6 +55,17 @@ void sts_put_symbolf(struct sts_walk *w, const char *name, uint64_t value, const
 void sts_put_note(struct sts_walk *w, const char *text)
 {
 	sts_put(w, &(struct stasis_decode_item){STASIS_DECODE_NOTE, .text = text});
+}
+
+void sts_put_notef(struct sts_walk *w, const char *format, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof text, format, ap);
+	va_end(ap);
+	sts_put_note(w, text);
 }
 
 void sts_put_more(struct sts_walk *w)

@@ -84,6 +84,8 @@ void sts_show_futex_val3(struct sts_walk *w, const struct sts_value *v)
 
 	if (futex_command(w) == FUTEX_WAKE_OP)
 		put_wake_op(w, v->name, value);
+	else if (futex_command(w) > 13)
+		sts_put_number(w, STASIS_DECODE_HEX, v->name, value);
 	else if (futex_has(w, BIT(FUTEX_CMP_REQUEUE) | BIT(FUTEX_CMP_REQUEUE_PI)))
 		sts_put_number(w, STASIS_DECODE_UNSIGNED, v->name, value);
 	else if (futex_has(w, BIT(FUTEX_WAIT_BITSET) | BIT(FUTEX_WAKE_BITSET))) {
@@ -145,6 +147,19 @@ static void put_capability(struct sts_walk *w, const char *name, uint64_t value)
 	sts_show_enum(w, name, &set_cap, value);
 }
 
+static void show_signal_box(struct sts_walk *w, const struct sts_value *v)
+{
+	uint64_t signal;
+
+	if (sts_failed(w) || !sts_read_uint(w, v->value, 4, &signal)) {
+		sts_put_address(w, v->name, v->value);
+		return;
+	}
+	sts_begin(w, STASIS_DECODE_ARRAY, v->name);
+	sts_show_signal(w, NULL, (int)signal);
+	sts_end(w);
+}
+
 static void show_prctl_value(struct sts_walk *w, const struct sts_value *v, const struct prctl *p)
 {
 	switch (p->kind) {
@@ -155,6 +170,8 @@ static void show_prctl_value(struct sts_walk *w, const struct sts_value *v, cons
 		sts_show_signal(w, v->name, (int)v->value);
 		break;
 	case P_SIGNAL_BOX:
+		show_signal_box(w, v);
+		break;
 	case P_INT_BOX:
 		sts_show_boxed(w, v->name, sts_failed(w) ? 0 : v->value, 4, STASIS_DECODE_SIGNED);
 		break;
@@ -233,7 +250,7 @@ void sts_show_result_prctl(struct sts_walk *w, const struct sts_value *v)
 	sts_begin_result(w, option == PR_GET_SECUREBITS ? "%#" PRIx64 : "%" PRId64, v->value);
 	if (option == PR_GET_DUMPABLE)
 		sts_show_enum(w, NULL, &set_dumpable, v->value);
-	else if (option == PR_GET_SECCOMP)
+	else if (option == PR_GET_SECCOMP && v->value)
 		sts_show_enum(w, NULL, &set_seccomp_mode, v->value);
 	else if (option == PR_GET_SECUREBITS && v->value)
 		sts_show_flags(w, NULL, &set_securebits, v->value);
@@ -253,11 +270,23 @@ void sts_show_arch_prctl_arg(struct sts_walk *w, const struct sts_value *v)
 
 /* --- ptrace ------------------------------------------------------------------------------------- */
 
+static bool takes_nothing(uint64_t request)
+{
+	return request == PTRACE_TRACEME || request == PTRACE_ATTACH || request == PTRACE_KILL;
+}
+
+/* Who asks to be traced names nobody. */
+void sts_show_ptrace_pid(struct sts_walk *w, const struct sts_value *v)
+{
+	if ((uint32_t)w->values[0] != PTRACE_TRACEME)
+		sts_put_number(w, STASIS_DECODE_SIGNED, v->name, (uint64_t)(int64_t)(int32_t)v->value);
+}
+
 void sts_show_ptrace_addr(struct sts_walk *w, const struct sts_value *v)
 {
 	uint64_t request = (uint32_t)w->values[0];
 
-	if (request == PTRACE_TRACEME)
+	if (takes_nothing(request))
 		return;
 	if (request == PTRACE_GETREGSET || request == PTRACE_SETREGSET)
 		sts_show_enum(w, v->name, &set_regset, (uint32_t)v->value);
@@ -275,8 +304,7 @@ void sts_show_ptrace_data(struct sts_walk *w, const struct sts_value *v)
 {
 	uint64_t request = (uint32_t)w->values[0];
 
-	if (request == PTRACE_TRACEME || request == PTRACE_ATTACH || request == PTRACE_INTERRUPT ||
-	    request == PTRACE_KILL)
+	if (takes_nothing(request))
 		return;
 	if (takes_signal(request) && v->value)
 		sts_show_signal(w, v->name, (int)v->value);
@@ -300,6 +328,25 @@ void sts_show_result_ptrace(struct sts_walk *w, const struct sts_value *v)
 {
 	sts_begin_result(w, v->value < 4096 ? "%" PRId64 : "%#" PRIx64, v->value);
 	sts_end(w);
+}
+
+/* --- membarrier, reboot ------------------------------------------------------------ */
+
+void sts_show_result_membarrier(struct sts_walk *w, const struct sts_value *v)
+{
+	if (w->values[0] != 0 || v->value == 0) { /* only a query tells what there is */
+		sts_begin_result(w, "%" PRId64, (int64_t)v->value);
+	} else {
+		sts_begin_result(w, "%#" PRIx64, v->value);
+		sts_show_flags(w, NULL, &set_membarrier, v->value);
+	}
+	sts_end(w);
+}
+
+void sts_show_reboot_arg(struct sts_walk *w, const struct sts_value *v)
+{
+	if ((uint32_t)sts_reference(w) == 0xa1b2c3d4) /* LINUX_REBOOT_CMD_RESTART2 */
+		sts_show_string_at(w, v->name, v->value, sts_limit(w));
 }
 
 /* --- seccomp, landlock -------------------------------------------------------------------------------- */

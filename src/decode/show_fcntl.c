@@ -3,15 +3,33 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include "decode/show.h"
 
 /* glibc gives some of these other values. */
 enum { GETLK = 5, SETLK = 6, SETLKW = 7, GETLK64 = 12, SETLK64 = 13, SETLKW64 = 14 };
 
-static void show_lock(struct sts_walk *w, const struct sts_value *v, bool wide)
+/* Who holds it is told by the kernel only. */
+static bool hide_pid(const struct sts_field *field, const void *arg)
 {
-	sts_show_struct_at(w, v->name, wide ? &struct_flock64 : &struct_flock, v->value, SIZE_MAX);
+	const bool *asked = arg;
+
+	return !*asked && strcmp(field->name, "l_pid") == 0;
+}
+
+static void show_lock(struct sts_walk *w, const struct sts_value *v, bool wide, bool asked)
+{
+	const struct sts_struct *s = wide ? &struct_flock64 : &struct_flock;
+	uint8_t buf[STS_STRUCT_MAX];
+
+	if (!sts_read_struct(w, s, v->value, buf)) {
+		sts_put_address(w, v->name, v->value);
+		return;
+	}
+	sts_begin(w, STASIS_DECODE_STRUCT, v->name);
+	sts_show_fields(w, s, v->value, buf, sts_struct_size(w, s), hide_pid, &asked);
+	sts_end(w);
 }
 
 static bool takes_nothing(uint64_t command)
@@ -66,9 +84,9 @@ void sts_show_fcntl_arg(struct sts_walk *w, const struct sts_value *v)
 	if (reads_back && sts_failed(w))
 		sts_put_address(w, v->name, v->value);
 	else if (command >= GETLK && command <= SETLKW)
-		show_lock(w, v, false);
+		show_lock(w, v, false, reads_back);
 	else if ((command >= GETLK64 && command <= SETLKW64) || (command >= F_OFD_GETLK && command <= F_OFD_SETLKW))
-		show_lock(w, v, true);
+		show_lock(w, v, true, reads_back);
 	else
 		show_by_command(w, v, command);
 }

@@ -44,21 +44,28 @@ void sts_show_mkdev(struct sts_walk *w, const struct sts_value *v)
 		sts_show_dev(w, &(struct sts_value){v->name, (uint32_t)v->value, v->type});
 }
 
-void sts_put_time_note(struct sts_walk *w, int64_t seconds)
+void sts_put_time_note(struct sts_walk *w, int64_t seconds, uint64_t fraction, int digits)
 {
 	struct tm local;
-	char text[64];
+	char text[64], rest[32], zone[16];
 	time_t when = seconds;
 
-	if (localtime_r(&when, &local) && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S%z", &local) > 0)
-		sts_put_note(w, text);
+	if (!localtime_r(&when, &local) || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &local) == 0 ||
+	    strftime(zone, sizeof zone, "%z", &local) == 0)
+		return;
+	struct sts_text note;
+	sts_text_init(&note, rest, sizeof rest);
+	if (fraction)
+		sts_text_add(&note, ".%0*" PRIu64, digits, fraction);
+	sts_text_add(&note, "%s", zone);
+	sts_put_notef(w, "%s%s", text, rest);
 }
 
 void sts_show_time(struct sts_walk *w, const struct sts_value *v)
 {
 	sts_put_number(w, STASIS_DECODE_SIGNED, v->name, v->value);
 	if (v->value)
-		sts_put_time_note(w, (int64_t)v->value);
+		sts_put_time_note(w, (int64_t)v->value, 0, 0);
 }
 
 /* --- stat ---------------------------------------------------------------------------- */
@@ -228,9 +235,45 @@ void sts_show_mremap_addr(struct sts_walk *w, const struct sts_value *v)
 		sts_put_address(w, v->name, v->value);
 }
 
+static void show_residence(struct sts_walk *w, uint64_t addr, uint64_t index)
+{
+	uint64_t value;
+
+	if (sts_read_uint(w, addr, 1, &value))
+		sts_put_number(w, STASIS_DECODE_UNSIGNED, NULL, value & 1);
+}
+
 void sts_show_mincore(struct sts_walk *w, const struct sts_value *v)
 {
-	sts_show_bytes_at(w, v->name, v->value, (sts_count(w) + 4095) / 4096);
+	sts_show_array(w, v->name, v->value, sts_count(w) / 4096 + (sts_count(w) % 4096 > 0), 1, show_residence);
+}
+
+/* The size of huge pages is a logarithm in the top bits. */
+void sts_show_mmap_flags(struct sts_walk *w, const struct sts_value *v)
+{
+	uint64_t flags = (uint32_t)v->value, huge = flags >> 26;
+	char buf[512];
+	struct sts_text text;
+
+	sts_text_init(&text, buf, sizeof buf);
+	sts_flags_text(&text, &set_mmap, flags & 0x3ffffff);
+	if (huge)
+		sts_text_add(&text, "|%u<<MAP_HUGE_SHIFT", (unsigned)huge);
+	sts_put_symbol(w, v->name, flags, buf);
+}
+
+/* A priority below, flags above. */
+void sts_show_swap_flags(struct sts_walk *w, const struct sts_value *v)
+{
+	uint64_t flags = (uint32_t)v->value, priority = flags & 0x7fff;
+	char buf[256];
+	struct sts_text text;
+
+	sts_text_init(&text, buf, sizeof buf);
+	sts_flags_text(&text, &set_swap, flags & ~UINT64_C(0x7fff));
+	if (priority)
+		sts_text_add(&text, "|%u", (unsigned)priority);
+	sts_put_symbol(w, v->name, flags, buf);
 }
 
 /* --- directories -------------------------------------------------------------------------------- */
@@ -264,46 +307,79 @@ void sts_show_dents_old(struct sts_walk *w, const struct sts_value *v)
 
 /* --- times of files -------------------------------------------------------------------------------- */
 
-static void show_utime(struct sts_walk *w, uint64_t addr, unsigned width)
-{
-	uint64_t seconds = 0, nanoseconds = 0;
+struct times {
+	unsigned width; /* of each half */
+	const char *fraction;
+	int digits;
+};
 
-	if (!sts_read_uint(w, addr, width, &seconds) || !sts_read_uint(w, addr + width, width, &nanoseconds)) {
+static void show_file_time(struct sts_walk *w, uint64_t addr, const struct times *t)
+{
+	uint64_t seconds = 0, fraction = 0;
+
+	if (!sts_read_uint(w, addr, t->width, &seconds) || !sts_read_uint(w, addr + t->width, t->width, &fraction)) {
 		sts_put_address(w, NULL, addr);
 		return;
 	}
-	if (nanoseconds == UTIME_NOW || nanoseconds == UTIME_OMIT) {
-		sts_put_symbol(w, NULL, nanoseconds, nanoseconds == UTIME_NOW ? "UTIME_NOW" : "UTIME_OMIT");
+	if (t->digits == 9 && (fraction == UTIME_NOW || fraction == UTIME_OMIT)) {
+		sts_put_symbol(w, NULL, fraction, fraction == UTIME_NOW ? "UTIME_NOW" : "UTIME_OMIT");
 		return;
 	}
+	int64_t whole = t->width == 4 ? (int32_t)seconds : (int64_t)seconds;
 	sts_begin(w, STASIS_DECODE_STRUCT, NULL);
-	sts_put_number(w, STASIS_DECODE_SIGNED, "tv_sec", seconds);
-	sts_put_number(w, STASIS_DECODE_UNSIGNED, "tv_nsec", nanoseconds);
-	if (seconds)
-		sts_put_time_note(w, (int64_t)seconds);
+	sts_put_number(w, STASIS_DECODE_SIGNED, "tv_sec", (uint64_t)whole);
+	sts_put_number(w, STASIS_DECODE_UNSIGNED, t->fraction, fraction);
 	sts_end(w);
+	sts_put_time_note(w, whole, fraction, t->digits);
 }
 
-static void show_utimes(struct sts_walk *w, const struct sts_value *v, unsigned width)
+static void show_file_times(struct sts_walk *w, const struct sts_value *v, const struct times *t)
 {
 	if (!v->value) {
 		sts_put_address(w, v->name, 0);
 		return;
 	}
 	sts_begin(w, STASIS_DECODE_ARRAY, v->name);
-	show_utime(w, v->value, width);
-	show_utime(w, v->value + 2 * width, width);
+	show_file_time(w, v->value, t);
+	show_file_time(w, v->value + 2 * t->width, t);
 	sts_end(w);
 }
 
 void sts_show_utimes(struct sts_walk *w, const struct sts_value *v)
 {
-	show_utimes(w, v, sts_long_size(w));
+	show_file_times(w, v, &(struct times){sts_long_size(w), "tv_nsec", 9});
 }
 
 void sts_show_utimes64(struct sts_walk *w, const struct sts_value *v)
 {
-	show_utimes(w, v, 8);
+	show_file_times(w, v, &(struct times){8, "tv_nsec", 9});
+}
+
+void sts_show_utimevals(struct sts_walk *w, const struct sts_value *v)
+{
+	show_file_times(w, v, &(struct times){sts_long_size(w), "tv_usec", 6});
+}
+
+/* --- openat2 ------------------------------------------------------------------------ */
+
+static bool hide_mode(const struct sts_field *field, const void *arg)
+{
+	const uint64_t *how = arg;
+
+	return strcmp(field->name, "mode") == 0 && how[1] == 0 && !(how[0] & O_CREAT);
+}
+
+void sts_show_open_how(struct sts_walk *w, const struct sts_value *v)
+{
+	uint64_t how[3] = {0}, size = sts_reference(w);
+
+	if (!v->value || size < sizeof how || !sts_read(w, v->value, how, sizeof how)) {
+		sts_put_address(w, v->name, v->value);
+		return;
+	}
+	sts_begin(w, STASIS_DECODE_STRUCT, v->name);
+	sts_show_fields(w, &struct_open_how, v->value, (const uint8_t *)how, sizeof how, hide_mode, how);
+	sts_end(w);
 }
 
 /* --- mounts, handles, quotas ---------------------------------------------------------------------- */

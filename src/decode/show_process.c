@@ -78,7 +78,7 @@ void sts_show_clone_rest(struct sts_walk *w, const struct sts_value *v)
 	uint64_t flags = sts_reference(w);
 
 	if (flags & (CLONE_PARENT_SETTID | CLONE_PIDFD))
-		put_parent_tid(w, flags & CLONE_PIDFD ? "pidfd" : "parent_tid", v->value);
+		put_parent_tid(w, "parent_tid", v->value);
 	if (flags & CLONE_SETTLS)
 		put_named_address(w, "tls", sts_arg_value(w, "tls"));
 	if (flags & (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID))

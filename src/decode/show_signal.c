@@ -102,9 +102,13 @@ void sts_show_sigval(struct sts_walk *w, const struct sts_value *v)
 	sts_end(w);
 }
 
-static bool hide_thread_id(const struct sts_field *field, const void *arg)
+/* A thread is named for SIGEV_THREAD_ID alone, and a value that is 0 says nothing. */
+static bool hide_event(const struct sts_field *field, const void *arg)
 {
-	return strcmp(field->name, "sigev_notify_thread_id") == 0 && *(const uint64_t *)arg != SIGEV_THREAD_ID;
+	const uint64_t *event = arg;
+
+	return (strcmp(field->name, "sigev_notify_thread_id") == 0 && event[0] != SIGEV_THREAD_ID) ||
+	       (strcmp(field->name, "sigev_value") == 0 && event[1] == 0);
 }
 
 void sts_show_sigevent(struct sts_walk *w, const struct sts_value *v)
@@ -116,9 +120,10 @@ void sts_show_sigevent(struct sts_walk *w, const struct sts_value *v)
 		sts_put_address(w, v->name, v->value);
 		return;
 	}
-	uint64_t notify = sts_field_value(w, s, buf, "sigev_notify");
+	const uint64_t event[] = {sts_field_value(w, s, buf, "sigev_notify"),
+				  sts_field_value(w, s, buf, "sigev_value")};
 	sts_begin(w, STASIS_DECODE_STRUCT, v->name);
-	sts_show_fields(w, s, v->value, buf, sts_struct_size(w, s), hide_thread_id, &notify);
+	sts_show_fields(w, s, v->value, buf, sts_struct_size(w, s), hide_event, event);
 	sts_end(w);
 }
 
@@ -215,6 +220,8 @@ static void put_child(struct sts_walk *w, const siginfo_t *info)
 
 static void put_value(struct sts_walk *w, const siginfo_t *info)
 {
+	if (!info->si_ptr)
+		return;
 	put_int(w, "si_int", info->si_int);
 	sts_put_address(w, "si_ptr", (uint64_t)(uintptr_t)info->si_ptr);
 }

@@ -105,7 +105,7 @@ void sts_show_fdset(struct sts_walk *w, const struct sts_value *v)
 	struct sts_text text;
 
 	sts_text_init(&text, buf, sizeof buf);
-	if (v->value && fdset_text(w, v->value, (int32_t)sts_reference(w), &text))
+	if (v->value && (int32_t)sts_reference(w) >= 0 && fdset_text(w, v->value, (int32_t)sts_reference(w), &text))
 		sts_put_symbol(w, v->name, 0, buf);
 	else
 		sts_put_address(w, v->name, v->value);
@@ -188,7 +188,7 @@ void sts_show_time_t(struct sts_walk *w, const struct sts_value *v)
 	sts_begin(w, STASIS_DECODE_ARRAY, v->name);
 	sts_put_number(w, STASIS_DECODE_SIGNED, NULL, value);
 	if (value)
-		sts_put_time_note(w, (int64_t)value);
+		sts_put_time_note(w, (int64_t)value, 0, 0);
 	sts_end(w);
 }
 

@@ -135,12 +135,18 @@ static void show_pointed(struct sts_walk *w, const char *name, uint64_t addr)
 	}
 }
 
+/* One that shows itself knows what no address means. */
+static bool shows_itself(const struct sts_arg *a)
+{
+	return a->direction == STS_VALUE || (a->direction == STS_LATE && a->type.kind == STS_SPECIAL);
+}
+
 void sts_show_arg(struct sts_walk *w, const struct sts_arg *arg, const char *name, uint64_t value)
 {
 	const struct sts_arg *outer = w->arg;
 
 	w->arg = arg;
-	if (arg->direction == STS_VALUE)
+	if (shows_itself(arg))
 		sts_show_typed(w, name, &arg->type, value);
 	else if (!value || (arg->direction == STS_OUT && (sts_failed(w) || !w->leaving)))
 		sts_put_address(w, name, value);
