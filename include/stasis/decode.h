@@ -90,6 +90,7 @@ struct stasis_decode {
 	unsigned flags;	     /**< STASIS_DECODE_* */
 	/* The decoder's own, zero before a call's entry. */
 	int next;
+	bool comma;
 	unsigned saved_mask;
 	uint64_t saved[6];
 };

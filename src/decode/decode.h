@@ -54,6 +54,7 @@ bool sts_decode_never_returns(enum stasis_abi abi, uint64_t number);
 struct sts_call;
 /* How a call's arguments are shown, or NULL: nobody knows that number. */
 const struct sts_call *sts_call_find(enum stasis_abi abi, uint64_t number);
+const struct sts_call *sts_call_named(const char *name);
 
 /* --- signals -------------------------------------------------------------------------- */
 

@@ -43,6 +43,14 @@ int64_t stasis_syscall_number(enum stasis_abi abi, const char *name)
 	return found && found->numbers[abi_index(abi)] >= 0 ? found->numbers[abi_index(abi)] : -ENOENT;
 }
 
+const struct sts_call *sts_call_named(const char *name)
+{
+	const struct sts_call_name *found =
+		bsearch(name, sts_call_names, sts_call_names_count, sizeof *sts_call_names, by_name);
+
+	return found ? found->call : NULL;
+}
+
 bool sts_decode_never_returns(enum stasis_abi abi, uint64_t number)
 {
 	const struct sts_call *call = sts_call_find(abi, number);

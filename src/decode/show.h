@@ -29,7 +29,7 @@ sts_show sts_show_st_mode, sts_show_filemode, sts_show_dev, sts_show_mkdev, sts_
 	sts_show_ioctl_arg;
 sts_show sts_show_sockaddr, sts_show_sockaddr_out, sts_show_msghdr, sts_show_msghdr_out, sts_show_mmsghdr,
 	sts_show_mmsghdr_send, sts_show_sockopt, sts_show_optval, sts_show_optval_out, sts_show_protocol,
-	sts_show_socketcall_args, sts_show_result_recvmmsg, sts_show_result_sendmmsg;
+	sts_show_result_recvmmsg;
 sts_show sts_show_clone_flags, sts_show_clone_rest, sts_show_clone_args, sts_show_argv, sts_show_envp,
 	sts_show_wait_status, sts_show_prctl2, sts_show_prctl3, sts_show_prctl4, sts_show_prctl5, sts_show_result_prctl,
 	sts_show_arch_prctl_arg, sts_show_futex_op, sts_show_futex_val, sts_show_futex_timeout, sts_show_futex_uaddr2,

@@ -56,7 +56,7 @@ static void put_in6(struct sts_walk *w, const struct sockaddr_in6 *a, size_t len
 static void put_netlink(struct sts_walk *w, const struct sockaddr_nl *a)
 {
 	sts_put_number(w, STASIS_DECODE_SIGNED, "nl_pid", (uint64_t)(int64_t)(int32_t)a->nl_pid);
-	sts_put_symbolf(w, "nl_groups", a->nl_groups, "%08x", a->nl_groups);
+	sts_put_symbolf(w, "nl_groups", a->nl_groups, "%#08x", a->nl_groups);
 }
 
 static void put_packet(struct sts_walk *w, const struct sockaddr_ll *a)
@@ -284,7 +284,7 @@ static void show_messages(struct sts_walk *w, const struct sts_value *v, uint64_
 		}
 		sts_begin(w, STASIS_DECODE_STRUCT, NULL);
 		put_message(w, "msg_hdr", &m, received, length);
-		if (received)
+		if (received || (!sts_failed(w) && i < (uint64_t)w->call->result))
 			sts_put_number(w, STASIS_DECODE_UNSIGNED, "msg_len", length);
 		sts_end(w);
 	}
@@ -392,21 +392,116 @@ void sts_show_optval_out(struct sts_walk *w, const struct sts_value *v)
 		sts_put_address(w, v->name, v->value);
 }
 
-/* --- socketcall and results ------------------------------------------------------------------ */
+/* --- calls inside others, and results ------------------------------------------------------------------ */
 
-void sts_show_socketcall_args(struct sts_walk *w, const struct sts_value *v)
+/* The arguments are in memory, 32 bits each. */
+static const char *unpack_socketcall(struct sts_walk *w)
 {
-	static const uint8_t counts[] = {0, 3, 3, 3, 2, 3, 3, 3, 4, 4, 4, 6, 6, 2, 5, 5, 3, 3, 4, 5, 4};
-	uint64_t call = (uint32_t)sts_reference(w), word;
+	static const struct {
+		const char *name;
+		int n;
+	} calls[] = {{NULL, 0},		{"socket", 3},	    {"bind", 3},	{"connect", 3},	   {"listen", 2},
+		     {"accept", 3},	{"getsockname", 3}, {"getpeername", 3}, {"socketpair", 4}, {"send", 4},
+		     {"recv", 4},	{"sendto", 6},	    {"recvfrom", 6},	{"shutdown", 2},   {"setsockopt", 5},
+		     {"getsockopt", 5}, {"sendmsg", 3},	    {"recvmsg", 3},	{"accept4", 4},	   {"recvmmsg", 5},
+		     {"sendmmsg", 4}};
+	uint64_t which = (uint32_t)w->args[0];
+	uint32_t args[6] = {0};
 
-	if (call >= sizeof counts || !sts_read_uint(w, v->value, 4, &word)) {
-		sts_put_address(w, v->name, v->value);
-		return;
+	if (which == 0 || which >= sizeof calls / sizeof *calls ||
+	    !sts_read(w, w->args[1], args, 4 * (size_t)calls[which].n))
+		return NULL;
+	for (int i = 0; i < 6; i++)
+		w->args[i] = args[i];
+	return calls[which].name;
+}
+
+static void set_args(struct sts_walk *w, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
+{
+	const uint64_t args[6] = {a, b, c, d, e, 0};
+
+	memcpy(w->args, args, sizeof args);
+}
+
+/* The old way of msgrcv: address and type are behind the pointer. */
+static void unpack_msgrcv(struct sts_walk *w, const uint64_t *a)
+{
+	uint64_t message = a[4], type = a[5];
+
+	if (a[0] >> 16 == 0 && (!sts_read_uint(w, a[4], 4, &message) || !sts_read_uint(w, a[4] + 4, 4, &type)))
+		type = 0;
+	set_args(w, a[1], message, a[2], (uint64_t)(int64_t)(int32_t)type, a[3]);
+}
+
+static void unpack_semctl(struct sts_walk *w, const uint64_t *a)
+{
+	uint64_t value;
+
+	if (!sts_read_uint(w, a[4], 4, &value))
+		value = a[4];
+	set_args(w, a[1], a[2], a[3], value, 0);
+}
+
+static const char *unpack_ipc(struct sts_walk *w)
+{
+	uint64_t a[6];
+
+	for (int i = 0; i < 6; i++)
+		a[i] = (uint32_t)w->args[i];
+	switch (a[0] & 0xffff) {
+	case 1:
+		set_args(w, a[1], a[4], a[2], 0, 0);
+		return "semop";
+	case 2:
+		set_args(w, a[1], a[2], a[3], 0, 0);
+		return "semget";
+	case 3:
+		unpack_semctl(w, a);
+		return "semctl";
+	case 4:
+		set_args(w, a[1], a[4], a[2], a[5], 0);
+		return "semtimedop";
+	case 11:
+		set_args(w, a[1], a[4], a[2], a[3], 0);
+		return "msgsnd";
+	case 12:
+		unpack_msgrcv(w, a);
+		return "msgrcv";
+	case 13:
+		set_args(w, a[1], a[2], 0, 0, 0);
+		return "msgget";
+	case 14:
+		set_args(w, a[1], a[2], a[4], 0, 0);
+		return "msgctl";
+	case 21:
+		set_args(w, a[1], a[4], a[2], 0, 0);
+		return "shmat";
+	case 22:
+		set_args(w, a[4], 0, 0, 0, 0);
+		return "shmdt";
+	case 23:
+		set_args(w, a[1], a[2], a[3], 0, 0);
+		return "shmget";
+	case 24:
+		set_args(w, a[1], a[2], a[4], 0, 0);
+		return "shmctl";
+	default:
+		return NULL;
 	}
-	sts_begin(w, STASIS_DECODE_ARRAY, v->name);
-	for (unsigned i = 0; i < counts[call] && sts_read_uint(w, v->value + 4 * i, 4, &word); i++)
-		sts_put_number(w, STASIS_DECODE_HEX, NULL, word);
-	sts_end(w);
+}
+
+void sts_unpack_call(struct sts_walk *w)
+{
+	const char *name = NULL;
+
+	if (w->d->flags & STASIS_DECODE_RAW || !w->format)
+		return;
+	if (strcmp(w->format->name, "socketcall") == 0)
+		name = unpack_socketcall(w);
+	else if (strcmp(w->format->name, "ipc") == 0)
+		name = unpack_ipc(w);
+	if (name)
+		w->format = sts_call_named(name);
 }
 
 /* The time left, where the kernel writes it back. */
@@ -419,12 +514,5 @@ void sts_show_result_recvmmsg(struct sts_walk *w, const struct sts_value *v)
 		sts_put_symbol(w, NULL, 0, "Timeout");
 	else if (timeout)
 		sts_show_struct_at(w, "left", w->format->args[4].type.structure, timeout, SIZE_MAX);
-	sts_end(w);
-}
-
-/* How much of each message was sent. */
-void sts_show_result_sendmmsg(struct sts_walk *w, const struct sts_value *v)
-{
-	sts_begin_result(w, "%" PRId64, (int64_t)v->value);
 	sts_end(w);
 }

@@ -131,6 +131,7 @@ struct sts_call_table {
 struct sts_call_name {
 	const char *name;
 	int32_t numbers[STS_ABI_COUNT]; /* -1: not in this ABI */
+	const struct sts_call *call;	/* of the first line with this name */
 };
 
 struct sts_call_set {

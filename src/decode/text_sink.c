@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 #include "decode/decode.h"
-#include "decode/tables.h"
 
 static const struct {
 	const char *open, *between, *close;
@@ -151,22 +150,13 @@ struct stasis_decode_sink sts_text_sink(struct sts_text_sink *s, struct sts_text
 	return (struct stasis_decode_sink){put, s};
 }
 
-/* Another argument will follow for certain: one that shows itself at exit may show nothing. */
-static bool comma_is_due(const struct sts_call *format, const struct stasis_decode *d)
-{
-	if (!format || d->next == 0 || d->next >= format->n)
-		return false;
-	return !(format->args[d->next].direction == STS_LATE && format->args[d->next].type.kind == STS_SPECIAL);
-}
-
 void sts_decode_enter(struct stasis_decode *d, const struct stasis_event_syscall *call, struct sts_text *out)
 {
-	const struct sts_call *format = sts_call_find(call->abi, call->number);
 	struct sts_text_sink s;
 	struct stasis_decode_sink sink = sts_text_sink(&s, out, out, d->flags, false);
 
 	stasis_decode_enter(d, call, &sink);
-	if (comma_is_due(format, d))
+	if (d->comma)
 		sts_text_add(out, ", ");
 }
 
@@ -176,7 +166,7 @@ void sts_decode_leave(struct stasis_decode *d, const struct stasis_event_syscall
 	struct sts_text_sink s;
 	struct stasis_decode_sink sink = sts_text_sink(&s, out, result, d->flags, true);
 
-	s.levels[1].any = d->next > 0 && !comma_is_due(sts_call_find(call->abi, call->number), d);
+	s.levels[1].any = d->next > 0 && !d->comma;
 	stasis_decode_leave(d, call, &sink);
 }
 

@@ -24,7 +24,7 @@ bool sts_failed(const struct sts_walk *w)
 
 static uint64_t join(const struct sts_walk *w, const struct sts_arg *a, int slot)
 {
-	const uint64_t *args = w->call->args;
+	const uint64_t *args = w->args;
 
 	if (w->abi == STS_ABI_32 && a->slots != STS_ONE && slot < 5)
 		return (uint32_t)args[slot] | args[slot + 1] << 32;
@@ -187,7 +187,7 @@ static void show_raw_args(struct sts_walk *w, int n)
 		int i = w->d->next;
 
 		sts_put_number(w, STASIS_DECODE_HEX, w->format ? w->format->args[i].name : names[i],
-			       w->format ? w->values[i] : w->call->args[i]);
+			       w->format ? w->values[i] : w->args[i]);
 	}
 }
 
@@ -215,8 +215,26 @@ static struct sts_walk begin_walk(struct stasis_decode *d, const struct stasis_e
 	struct sts_walk w = {.d = d, .call = call, .sink = sink, .abi = abi_index(call->abi)};
 
 	w.format = sts_call_find(call->abi, call->number);
+	memcpy(w.args, call->args, sizeof w.args);
+	if (w.abi == STS_ABI_32)
+		sts_unpack_call(&w);
 	fill_values(&w);
 	return w;
+}
+
+/* Another argument will follow for certain: one that shows itself at exit may show nothing. */
+static bool comma_is_due(const struct sts_walk *w)
+{
+	int next = w->d->next;
+
+	return w->format && next > 0 && next < w->format->n && !shows_itself(&w->format->args[next]);
+}
+
+static void begin_call(struct sts_walk *w)
+{
+	const char *name = w->format ? w->format->name : stasis_syscall_name(w->call->abi, w->call->number);
+
+	sts_put(w, &(struct stasis_decode_item){STASIS_DECODE_CALL, .name = name, .value = w->call->number});
 }
 
 void stasis_decode_enter(struct stasis_decode *d, const struct stasis_event_syscall *call,
@@ -225,12 +243,11 @@ void stasis_decode_enter(struct stasis_decode *d, const struct stasis_event_sysc
 	struct sts_walk w = begin_walk(d, call, sink);
 
 	d->next = 0;
-	sts_put(&w,
-		&(struct stasis_decode_item){STASIS_DECODE_CALL, .name = stasis_syscall_name(call->abi, call->number),
-					     .value = call->number});
+	begin_call(&w);
 	if (w.format)
 		save(&w);
 	show_args(&w);
+	d->comma = comma_is_due(&w);
 }
 
 /* --- results -------------------------------------------------------------------------------------- */
@@ -350,9 +367,7 @@ void stasis_decode_call(struct stasis_decode *d, const struct stasis_event_sysca
 	w.leaving = true;
 	d->next = 0;
 	d->saved_mask = 0;
-	sts_put(&w,
-		&(struct stasis_decode_item){STASIS_DECODE_CALL, .name = stasis_syscall_name(call->abi, call->number),
-					     .value = call->number});
+	begin_call(&w);
 	show_args(&w);
 	sts_end(&w);
 	show_result(&w);

@@ -13,12 +13,16 @@ struct sts_walk {
 	const struct sts_call *format;
 	const struct stasis_decode_sink *sink;
 	enum sts_abi_index abi;
+	uint64_t args[6];	   /* as given, or those of the call inside ipc or socketcall */
 	uint64_t values[6];	   /* of the arguments, split ones put together */
 	const struct sts_arg *arg; /* being shown */
 	int index;		   /* of it */
 	bool leaving;		   /* the result is known */
 	int depth;
 };
+
+/* ipc and socketcall are many calls in one: make the walk one over the call inside. */
+void sts_unpack_call(struct sts_walk *w);
 
 /* --- items ------------------------------------------------------------------ */
 
