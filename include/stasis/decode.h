@@ -58,7 +58,7 @@ struct stasis_decode_sink {
 	void *arg;
 };
 
-/** Show every field of structures and every element of arrays. */
+/** Show every field of structures, and environments. */
 #define STASIS_DECODE_VERBOSE 1u
 /** Arguments as bare hexadecimal numbers. */
 #define STASIS_DECODE_RAW 2u

@@ -35,7 +35,8 @@ struct truss {
 	int command_status; /* wait(2) status */
 	bool command_done;
 	bool launch_shown; /* its execve */
-	char *buffer;	   /* RECORD_MAX bytes */
+	struct truss_ring *rings;
+	char *buffer; /* RECORD_MAX bytes */
 };
 
 /* --- LWPs ----------------------------------------------------------------------------- */
@@ -89,42 +90,23 @@ static void end_call(struct truss *t, struct tracked *lwp)
 
 /* --- system calls ------------------------------------------------------------------------- */
 
-struct reader {
-	struct stasis_session *session;
-	pid_t pid;
-};
-
-static ssize_t read_tracee(void *arg, uint64_t addr, void *buf, size_t len)
+static struct truss_source source_of(struct truss *t, pid_t pid)
 {
-	const struct reader *r = arg;
-	size_t done;
-	int error = stasis_memory_read(r->session, r->pid, addr, buf, len, &done);
-
-	return error < 0 ? -1 : (ssize_t)done;
-}
-
-static struct stasis_decode *decoder(struct truss *t, struct reader *reader, struct truss_call *call, pid_t pid)
-{
-	*reader = (struct reader){t->session, pid};
-	call->decode.size = sizeof call->decode;
-	call->decode.read = read_tracee;
-	call->decode.arg = reader;
-	call->decode.string_limit = t->options.string_limit;
-	return &call->decode;
+	return (struct truss_source){t->session, pid, &t->rings};
 }
 
 static void on_enter(struct truss *t, const struct stasis_event *e)
 {
 	struct truss_call *call = &track(t, e->tid)->call;
 	struct sts_text text;
-	struct reader reader;
+	struct truss_source source = source_of(t, e->pid);
 
 	if (!sts_call_filter_match(&t->options.calls, e->data.syscall.abi, e->data.syscall.number))
 		return;
 	call->data = e->data.syscall;
 	clock_gettime(CLOCK_MONOTONIC, &call->start);
 	sts_text_init(&text, t->buffer, RECORD_MAX);
-	sts_decode_enter(decoder(t, &reader, call, e->pid), &call->data, &text);
+	sts_decode_enter(truss_decoder(&source, call, &t->options), &call->data, &text);
 	truss_call_enter(&t->out, e->tid, call, t->buffer);
 	if (sts_decode_never_returns(call->data.abi, call->data.number))
 		truss_call_leave(&t->out, e->tid, call, ")", "?");
@@ -160,8 +142,9 @@ static void on_leave(struct truss *t, const struct stasis_event *e)
 	struct truss_call *call = &track(t, e->tid)->call;
 	char result[RESULT_MAX];
 	struct sts_text text, result_text;
-	struct reader reader;
+	struct truss_source source = source_of(t, e->pid);
 
+	truss_rings_track(&source, &e->data.syscall);
 	if (!sts_call_filter_match(&t->options.calls, e->data.syscall.abi, e->data.syscall.number))
 		return;
 	if (!call->active && e->pid == t->command_pid && !t->launch_shown) {
@@ -176,7 +159,7 @@ static void on_leave(struct truss *t, const struct stasis_event *e)
 	call->data = e->data.syscall;
 	sts_text_init(&text, t->buffer, RECORD_MAX);
 	sts_text_init(&result_text, result, sizeof result);
-	sts_decode_leave(decoder(t, &reader, call, e->pid), &call->data, &text, &result_text);
+	sts_decode_leave(truss_decoder(&source, call, &t->options), &call->data, &text, &result_text);
 	truss_call_leave(&t->out, e->tid, call, t->buffer, result);
 }
 
@@ -248,6 +231,7 @@ static void on_exec(struct truss *t, const struct stasis_event *e)
 		call.shown = false;
 		forget(t, old);
 	}
+	truss_rings_forget(&t->rings, e->pid);
 	if (t->options.events)
 		line(t, e->pid, COLOR_EVENT, "~~~ exec ~~~");
 }
@@ -258,6 +242,7 @@ static void on_final(struct truss *t, const struct stasis_event *e)
 
 	end_call(t, lwp);
 	print_end(t, e->pid, e->data.exit.status);
+	truss_rings_forget(&t->rings, e->pid);
 	if (e->pid == t->command_pid) {
 		t->command_status = e->data.exit.status;
 		t->command_done = true;
@@ -519,6 +504,7 @@ int sts_cmd_truss(int argc, char **argv)
 	if (t.out.file && !truss_output_close(&t.out))
 		status = STS_EXIT_FAILURE;
 	free_lwps(&t);
+	truss_rings_forget(&t.rings, 0);
 	free(t.buffer);
 	truss_options_free(&t.options);
 	return status == 0 ? pass_on(&t) : status;

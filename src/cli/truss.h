@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* stasis truss: options (truss_options.c), records on their way out (truss_output.c), the loop (cmd_truss.c). */
+/* stasis truss: options (truss_options.c), the decoder's questions (truss_decode.c), records on their way out
+   (truss_output.c), the loop (cmd_truss.c). */
 #ifndef STS_CLI_TRUSS_H
 #define STS_CLI_TRUSS_H
 
@@ -22,6 +23,8 @@ struct truss_options {
 	bool durations; /* -T */
 	enum truss_clock clock;
 	size_t string_limit;
+	unsigned decode_flags; /* -v, -x */
+	bool paths;	       /* -y */
 	const char *output;
 	const char *color;
 	struct sts_call_filter calls;
@@ -61,6 +64,20 @@ struct truss_call {
 	struct timespec start;
 	char *text; /* its first half */
 };
+/* Whom the decoder's questions are about. */
+struct truss_ring;
+struct truss_source {
+	struct stasis_session *session;
+	pid_t pid;
+	struct truss_ring **rings;
+};
+/* The call's decoder, ready for either half. */
+struct stasis_decode *truss_decoder(struct truss_source *source, struct truss_call *call,
+				    const struct truss_options *options);
+/* Learn from every finished call where io_urings are; forget a process's (0: all). */
+void truss_rings_track(struct truss_source *source, const struct stasis_event_syscall *call);
+void truss_rings_forget(struct truss_ring **rings, pid_t pid);
+
 void truss_call_enter(struct truss_output *out, pid_t tid, struct truss_call *call, const char *text);
 /* rest: what follows the first half, result included. */
 void truss_call_leave(struct truss_output *out, pid_t tid, struct truss_call *call, const char *rest,

@@ -23,6 +23,9 @@ static const char usage[] = "Usage: stasis truss [OPTION...] [--] COMMAND [ARG..
 			    "  -e signal=SET            signals: names, all, none\n"
 			    "  -e event=all|none        births, execs, LWPs and job control\n"
 			    "  -s, --string-limit=N     show N bytes of strings (32)\n"
+			    "  -v, --no-abbrev          show every field of structures, the whole environment\n"
+			    "  -x, -xx                  show strings in hexadecimal, if not plain text; all of them\n"
+			    "  -y, --decode-fds         show what descriptors lead to\n"
 			    "  -t, -tt, -ttt            time of day, with microseconds, in seconds since 1970\n"
 			    "  -T, --syscall-times      show how long each call took\n"
 			    "  -E, --env=VAR[=VALUE]    set or remove a variable for the command\n"
@@ -37,6 +40,7 @@ static const struct option long_options[] = {
 	{"attach", required_argument, NULL, 'p'},  {"output", required_argument, NULL, 'o'},
 	{"trace", required_argument, NULL, 'e'},   {"string-limit", required_argument, NULL, 's'},
 	{"syscall-times", no_argument, NULL, 'T'}, {"env", required_argument, NULL, 'E'},
+	{"no-abbrev", no_argument, NULL, 'v'},	   {"decode-fds", no_argument, NULL, 'y'},
 	{"quiet", no_argument, NULL, 'q'},	   {"color", required_argument, NULL, OPT_COLOR},
 	{"help", no_argument, NULL, 'h'},	   {NULL, 0, NULL, 0},
 };
@@ -161,6 +165,16 @@ static int one_option(struct truss_options *o, int option, char *arg)
 		return set_expression(o, arg);
 	case 's':
 		return set_limit(o, arg);
+	case 'v':
+		o->decode_flags |= STASIS_DECODE_VERBOSE;
+		return GO_ON;
+	case 'x':
+		o->decode_flags |=
+			o->decode_flags & STASIS_DECODE_HEX_STRINGS ? STASIS_DECODE_ALL_HEX : STASIS_DECODE_HEX_STRINGS;
+		return GO_ON;
+	case 'y':
+		o->paths = true;
+		return GO_ON;
 	case 't':
 		if (o->clock < TRUSS_CLOCK_UNIX)
 			o->clock++;
@@ -195,7 +209,7 @@ int truss_options_parse(int argc, char **argv, struct truss_options *ret)
 	static char name[] = "stasis truss"; /* what getopt(3) complains as */
 
 	argv[0] = name;
-	while ((option = getopt_long(argc, argv, "+fp:o:e:s:tTE:qh", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+fp:o:e:s:tTvxyE:qh", long_options, NULL)) != -1) {
 		int r = one_option(ret, option, optarg);
 
 		if (r != GO_ON)

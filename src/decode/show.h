@@ -20,10 +20,10 @@ extern const struct sts_struct struct_flock, struct_flock64, struct_f_owner_ex, 
 	struct_old_sigaction;
 
 /* Declares itself what tables.c refers to. */
-sts_show sts_show_st_mode, sts_show_filemode, sts_show_dev, sts_show_mkdev, sts_show_time, sts_show_stat,
-	sts_show_iovec, sts_show_iovec_ptr, sts_show_inout_u32, sts_show_inout_s64, sts_show_inout_s32,
-	sts_show_pageoff, sts_show_llseek_high, sts_show_nothing, sts_show_mremap_addr, sts_show_mincore,
-	sts_show_mmap_flags, sts_show_swap_flags, sts_show_dents, sts_show_dents_old, sts_show_utimes,
+sts_show sts_show_st_mode, sts_show_filemode, sts_show_dev, sts_show_mkdev, sts_show_time, sts_show_file_time8,
+	sts_show_file_time4, sts_show_stat, sts_show_iovec, sts_show_iovec_ptr, sts_show_inout_u32, sts_show_inout_s64,
+	sts_show_inout_s32, sts_show_pageoff, sts_show_llseek_high, sts_show_nothing, sts_show_mremap_addr,
+	sts_show_mincore, sts_show_mmap_flags, sts_show_swap_flags, sts_show_dents, sts_show_dents_old, sts_show_utimes,
 	sts_show_utimes64, sts_show_utimevals, sts_show_open_how, sts_show_mount_data, sts_show_fsconfig_value,
 	sts_show_file_handle, sts_show_quotactl, sts_show_fcntl_arg, sts_show_result_fcntl, sts_show_ioctl,
 	sts_show_ioctl_arg;

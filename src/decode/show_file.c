@@ -68,6 +68,28 @@ void sts_show_time(struct sts_walk *w, const struct sts_value *v)
 		sts_put_time_note(w, (int64_t)v->value, 0, 0);
 }
 
+/* The fraction follows, as wide as the seconds. */
+static void show_stat_time(struct sts_walk *w, const struct sts_value *v, unsigned width)
+{
+	uint64_t seconds = 0, fraction = 0;
+
+	if (!sts_read_uint(w, v->value, width, &seconds) || !sts_read_uint(w, v->value + width, width, &fraction))
+		return;
+	int64_t whole = width == 4 ? (int32_t)seconds : (int64_t)seconds;
+	sts_put_number(w, STASIS_DECODE_SIGNED, v->name, (uint64_t)whole);
+	sts_put_time_note(w, whole, fraction, 9);
+}
+
+void sts_show_file_time8(struct sts_walk *w, const struct sts_value *v)
+{
+	show_stat_time(w, v, 8);
+}
+
+void sts_show_file_time4(struct sts_walk *w, const struct sts_value *v)
+{
+	show_stat_time(w, v, 4);
+}
+
 /* --- stat ---------------------------------------------------------------------------- */
 
 /* A device has a number worth showing, all others a size. */
