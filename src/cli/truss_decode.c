@@ -34,7 +34,8 @@ static void copy_printable(const char *path, ssize_t n, char *buf, size_t len)
 		unsigned char c = (unsigned char)path[i];
 
 		if (c < ' ' || c >= 0x7f || c == '<' || c == '>' || c == '\\')
-			sts_text_add(&text, "\\%03o", c);
+			sts_text_add(&text, i + 1 < n && path[i + 1] >= '0' && path[i + 1] <= '7' ? "\\%03o" : "\\%o",
+				     c);
 		else
 			sts_text_add_char(&text, (char)c);
 	}
