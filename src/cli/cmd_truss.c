@@ -112,6 +112,30 @@ static void on_enter(struct truss *t, const struct stasis_event *e)
 		truss_call_leave(&t->out, e->tid, call, ")", "?");
 }
 
+/* Where execvp(3) finds it. */
+static void find_program(const char *name, char *path, size_t size)
+{
+	const char *folders = getenv("PATH"), *next;
+
+	for (; folders && !strchr(name, '/'); folders = *next ? next + 1 : NULL) {
+		next = strchrnul(folders, ':');
+		int n = snprintf(path, size, "%.*s%s%s", (int)(next - folders), folders, next > folders ? "/" : "",
+				 name);
+		if (n > 0 && (size_t)n < size && access(path, X_OK) == 0)
+			return;
+	}
+	snprintf(path, size, "%s", name);
+}
+
+static void add_shortened(struct sts_text *text, const char *s, size_t limit)
+{
+	size_t n = strlen(s);
+
+	sts_text_add_quoted(text, s, n < limit ? n : limit, 0);
+	if (n > limit)
+		sts_text_add(text, "...");
+}
+
 /* The launched program's own execve: its entry was before we could see calls, but we made it. */
 static void show_launch(struct truss *t, const struct stasis_event *e, struct truss_call *call)
 {
@@ -119,14 +143,13 @@ static void show_launch(struct truss *t, const struct stasis_event *e, struct tr
 	char path[4096];
 	int n = 0;
 
-	if (stasis_exe_path(t->session, e->pid, path, sizeof path) < 0)
-		snprintf(path, sizeof path, "%s", t->options.command[0]);
+	find_program(t->options.command[0], path, sizeof path);
 	sts_text_init(&text, t->buffer, RECORD_MAX);
 	sts_text_add(&text, "execve(");
 	sts_text_add_quoted(&text, path, strlen(path), 0);
 	for (char **arg = t->options.command; *arg; arg++) {
 		sts_text_add(&text, arg == t->options.command ? ", [" : ", ");
-		sts_text_add_quoted(&text, *arg, strlen(*arg), 0);
+		add_shortened(&text, *arg, t->options.string_limit);
 	}
 	while (environ[n])
 		n++;

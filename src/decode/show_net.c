@@ -363,12 +363,36 @@ static const struct sts_struct *option_struct(const struct sts_walk *w)
 	}
 }
 
+static void show_error(struct sts_walk *w, const struct sts_value *v)
+{
+	uint64_t error;
+
+	if (!sts_read_uint(w, v->value, 4, &error)) {
+		sts_put_address(w, v->name, v->value);
+		return;
+	}
+	const char *name = error && error < 4096 ? strerrorname_np((int)error) : NULL;
+	sts_begin(w, STASIS_DECODE_ARRAY, v->name);
+	if (name)
+		sts_put_symbol(w, NULL, error, name);
+	else
+		sts_put_number(w, STASIS_DECODE_SIGNED, NULL, (uint64_t)(int64_t)(int32_t)error);
+	sts_end(w);
+}
+
+static bool is_error_option(const struct sts_walk *w)
+{
+	return (uint32_t)w->values[1] == SOL_SOCKET && (uint32_t)w->values[2] == SO_ERROR;
+}
+
 static void show_option(struct sts_walk *w, const struct sts_value *v, uint64_t length)
 {
 	const struct sts_struct *s = option_struct(w);
 
 	if (s && length >= sts_struct_size(w, s))
 		sts_show_struct_at(w, v->name, s, v->value, SIZE_MAX);
+	else if (length == 4 && is_error_option(w))
+		show_error(w, v);
 	else if (length == 4)
 		sts_show_boxed(w, v->name, v->value, 4, STASIS_DECODE_SIGNED);
 	else

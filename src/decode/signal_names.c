@@ -14,6 +14,8 @@ const char *sts_decode_signal(int signal)
 	static _Thread_local char text[24];
 	const char *name = signal > 0 && signal < FIRST_REALTIME ? sigabbrev_np(signal) : NULL;
 
+	if (signal == SIGPOLL)
+		name = "IO";
 	if (name)
 		snprintf(text, sizeof text, "SIG%s", name);
 	else if (signal == FIRST_REALTIME)

@@ -205,6 +205,24 @@ static void controlling(void)
 	unlink("file");
 }
 
+static void terminals(void)
+{
+	int m = open("/dev/ptmx", O_RDWR | O_NOCTTY), n = 0;
+	struct termios term = {.c_iflag = 0x7fff, .c_oflag = 0x5d05, .c_cflag = 0xbf, .c_lflag = ~0u & ~EXTPROC};
+	struct winsize size = {1, 2, 3, 4};
+
+	ioctl(-1, TCSETS, &term);
+	ioctl(-1, TCSBRK, 1);
+	ioctl(-1, TCXONC, TCOOFF);
+	ioctl(m, TIOCSPTLCK, &n);
+	ioctl(m, TIOCSWINSZ, &size);
+	ioctl(m, TIOCGWINSZ, &size);
+	ioctl(m, TCGETS, &term);
+	ioctl(m, TCFLSH, TCIOFLUSH);
+	ioctl(m, FIOCLEX);
+	close(m);
+}
+
 static void listing(void)
 {
 	char buf[4096];
@@ -276,6 +294,8 @@ static void waiting(void)
 	syscall(SYS_poll, fds, 3, 10);
 	syscall(SYS_poll, fds, 1, 0);
 	syscall(SYS_poll, NULL, 0, 0);
+	fds[0].events = -1;
+	syscall(SYS_poll, fds, 1, 0);
 	syscall(SYS_ppoll, fds, 1, &ts, &none, 8);
 	syscall(SYS_ppoll, fds, 2, NULL, NULL, 8);
 	FD_ZERO(&in);
@@ -308,6 +328,8 @@ static void watching(void)
 	syscall(SYS_epoll_pwait, e, got, 4, 0, &set, 8);
 	epoll_ctl(e, EPOLL_CTL_DEL, v, NULL);
 	epoll_ctl(e, 17, v, NULL);
+	event.events = ~(uint32_t)EPOLLEXCLUSIVE;
+	epoll_ctl(-1, EPOLL_CTL_ADD, v, &event);
 	t = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	timerfd_settime(t, TFD_TIMER_ABSTIME, &when, NULL);
 	timerfd_settime(-1, 0, &when, &before);
@@ -330,6 +352,7 @@ void calls_files(void)
 	opening();
 	reading();
 	controlling();
+	terminals();
 	listing();
 	marking();
 	pipes();
