@@ -254,3 +254,84 @@ STS_TC(halves, 10, "the second half takes up where the first ended")
 	ATF_CHECK_STREQ("{sa_family=AF_UNIX, sun_path=\"/a\"}, [128 => 5])", t.leave);
 	ATF_CHECK_STREQ("4", t.result);
 }
+
+static struct stasis_decode_uring ring;
+
+static int find_ring(void *arg, int fd, struct stasis_decode_uring *ret)
+{
+	*ret = ring;
+	return fd == 3 ? 0 : -ENOENT;
+}
+
+static const char *enter_ring(int fd, uint64_t n)
+{
+	static char text[1024];
+	struct stasis_event_syscall call = {.abi = X64, .number = 426, .args = {(uint64_t)fd, n, 0, 0, 0, 8}};
+	struct stasis_decode d = decoder();
+	struct sts_text out;
+
+	d.uring = find_ring;
+	sts_text_init(&out, text, sizeof text);
+	sts_decode_enter(&d, &call, &out);
+	return text;
+}
+
+STS_TC(uring, 10, "rings are found by setup and mmap; what cannot be seen is said")
+{
+	struct stasis_event_syscall setup = {.abi = X64, .number = 425, .args = {4, A}, .result = 3};
+	struct stasis_event_syscall map = {.abi = X64, .number = 9, .args = {0, 64, 3, 1, 3, 0}, .result = B};
+	struct stasis_decode d = decoder();
+	uint32_t params[30] = {4, 8};
+	int fd = -1;
+
+	params[11] = 4;	 /* sq_off.tail */
+	params[12] = 8;	 /* ring_mask */
+	params[16] = 16; /* array */
+	put_memory(A, params, sizeof params);
+	ATF_CHECK_STREQ("io_uring_enter(4, 1 /* where the ring is mapped was not seen */, 0, 0, NULL, 8",
+			enter_ring(4, 1));
+	ATF_CHECK_EQ(1, stasis_decode_uring_track(&d, &setup, &ring, &fd));
+	ATF_CHECK_EQ(3, fd);
+	ATF_CHECK_EQ(1, stasis_decode_uring_track(&d, &map, &ring, &fd));
+	map.args[5] = 0x10000000; /* IORING_OFF_SQES */
+	map.result = C;
+	ATF_CHECK_EQ(1, stasis_decode_uring_track(&d, &map, &ring, &fd));
+	map.args[5] = 0x1000;
+	ATF_CHECK_EQ(0, stasis_decode_uring_track(&d, &map, &ring, &fd));
+	/* One entry waits: the second of the ring, which is the first of the array's. */
+	put_words(B, 4, UINT64_C(5), UINT64_C(6), UINT64_C(3), UINT64_C(0), UINT64_C(9), UINT64_C(2), END);
+	uint8_t entries[3 * 64] = {0};
+	entries[2 * 64] = 22; /* IORING_OP_READ */
+	entries[2 * 64 + 4] = 7;
+	put_memory(C, entries, sizeof entries);
+	ATF_CHECK_MATCH("enter.3, 1 /. submissions .[{]opcode=IORING_OP_READ, flags=0, ioprio=0, fd=7, .*[}]. ./, 0, 0",
+			enter_ring(3, 1));
+	ring.setup_flags = 2; /* IORING_SETUP_SQPOLL */
+	ATF_CHECK_MATCH("the kernel polls this ring: what it takes cannot be seen", enter_ring(3, 0));
+	ring.sq_ring = D;
+	ring.setup_flags = 0;
+	ATF_CHECK_MATCH("1 /. the ring cannot be read ./", enter_ring(3, 1));
+}
+
+STS_TC(siginfo, 10, "a siginfo of each ABI")
+{
+	put_words(A, 4, UINT64_C(17), UINT64_C(0), UINT64_C(1), UINT64_C(0), UINT64_C(55), UINT64_C(6), UINT64_C(7),
+		  UINT64_C(0), UINT64_C(8), UINT64_C(0), UINT64_C(9), UINT64_C(0), UINT64_C(0), UINT64_C(0),
+		  UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0),
+		  UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0),
+		  UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), END);
+	SAYS("waitid(P_ALL, 0, {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=55, si_uid=6, si_status=7, si_utime=8, "
+	     "si_stime=9}, 0, NULL) = 0",
+	     X64, "waitid", 0, 0, 0, A, 0, 0, 0);
+	put_words(B, 4, UINT64_C(17), UINT64_C(0), UINT64_C(1), UINT64_C(55), UINT64_C(6), UINT64_C(7), UINT64_C(8),
+		  UINT64_C(0), UINT64_C(9), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0),
+		  UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0),
+		  UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0),
+		  UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), END);
+	SAYS("waitid(P_ALL, 0, {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=55, si_uid=6, si_status=7, si_utime=8, "
+	     "si_stime=0}, 0, NULL) = 0",
+	     I386, "waitid", 0, 0, 0, B, 0, 0, 0);
+	SAYS("waitid(P_ALL, 0, {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=55, si_uid=6, si_status=7, si_utime=8, "
+	     "si_stime=9}, 0, NULL) = 0",
+	     X32, "waitid", 0, 0, 0, B, 0, 0, 0);
+}
