@@ -48,6 +48,28 @@ cxx_body()
 	traces env LD_LIBRARY_PATH="$libdir" ./client
 }
 
+sts_tc stopworld 60 "a C client of libstasis-stopworld builds with pkg-config alone, shared and static" require.progs "pkg-config cc meson"
+stopworld_body()
+{
+	install_here
+	cat >client.c <<-'CODE'
+		#include <stasis/stopworld.h>
+
+		int main(void)
+		{
+			struct stasis_world *w;
+
+			return stasis_world_stop(0, &w) != 0 || stasis_world_count(w) != 0 || stasis_world_resume(w) != 0;
+		}
+	CODE
+	# shellcheck disable=SC2046 # flags
+	atf_check cc -std=gnu11 -Wall -Wextra -Werror -o client client.c $(pkg-config --cflags --libs stasis-stopworld)
+	atf_check env LD_LIBRARY_PATH="$libdir" ./client
+	# shellcheck disable=SC2046 # flags
+	atf_check cc -static -o client client.c $(pkg-config --static --cflags --libs stasis-stopworld)
+	atf_check ./client
+}
+
 sts_tc complete 60 "the program, every header and every man page are installed" require.progs meson
 complete_body()
 {

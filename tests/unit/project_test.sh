@@ -53,7 +53,7 @@ api_finds_body()
 		rm -rf t
 		mkdir -p t/man t/src
 		cp -r "$STS_SOURCE/include" t/
-		cp "$STS_SOURCE/src/libstasis.map" t/src/
+		cp "$STS_SOURCE"/src/*.map t/src/
 	}
 	finds()
 	{
