@@ -98,8 +98,8 @@ static int known(const struct stasis_world *w)
 /* Wait for all who are asked, for one slice; false if some have not answered. */
 static bool await(struct stasis_world *w, uint64_t slice)
 {
-	uint64_t until = sts_os_now_ns() + slice, now;
 	uint32_t left = atomic_fetch_sub(&w->pending, 1) - 1;
+	uint64_t now, until = left != 0 ? sts_os_now_ns() + slice : 0;
 
 	while (left != 0 && (now = sts_os_now_ns()) < until) {
 		sts_os_wait(&w->pending, left, until - now);
@@ -236,14 +236,10 @@ static bool complete(struct stasis_world *w)
 	return resting_live(w) && count == known(w);
 }
 
-int sts_world_gather(struct stasis_world *w)
+static int gather(struct stasis_world *w)
 {
 	bool quiet = true;
 
-	w->error = 0;
-	w->elapsed_ns = 0;
-	w->newest = 0;
-	w->clock_ns = sts_os_now_ns();
 	for (unsigned round = 0;; round++) {
 		int r = look_for_more(w, quiet && (round > 0 || w->n_slots == 0));
 		uint32_t before = atomic_load(&w->pending);
@@ -260,6 +256,20 @@ int sts_world_gather(struct stasis_world *w)
 		if (w->elapsed_ns > timeout_ns(w))
 			return -ETIMEDOUT;
 	}
+}
+
+int sts_world_gather(struct stasis_world *w)
+{
+	int r;
+
+	w->error = 0;
+	w->elapsed_ns = 0;
+	w->newest = 0;
+	w->clock_ns = sts_os_now_ns();
+	sts_os_begin_list();
+	r = gather(w);
+	sts_os_end_list();
+	return r;
 }
 
 enum stasis_world_state sts_world_state(struct sts_slot *s)

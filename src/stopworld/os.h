@@ -49,6 +49,9 @@ int sts_os_ask(int32_t pid, int32_t tid);
 /* Whether there is such a thread of this process. */
 bool sts_os_exists(int32_t pid, int32_t tid);
 
+/* Counting and listing may be done without, but are faster between these two. */
+void sts_os_begin_list(void);
+void sts_os_end_list(void);
 /* Number of threads of the process, zombies included; negative if it cannot be known. */
 int sts_os_count(void);
 /*

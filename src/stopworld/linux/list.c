@@ -6,6 +6,7 @@
 #include <asm/unistd.h>
 #include <fcntl.h>
 #include <linux/stat.h>
+#include <unistd.h>
 
 #include "stopworld/linux/proc.h"
 #include "stopworld/os.h"
@@ -22,11 +23,26 @@ struct raw_dirent {
 #define NO_PID_ABOVE (1 << 22) /* the kernel's own limit */
 
 static uint64_t entries[4096]; /* aligned as the entries want it */
+static int directory = -1;
+
+/* Finding the way to it costs more than all the rest. Without a free descriptor it is found anew each time. */
+void sts_os_begin_list(void)
+{
+	directory = sts_proc_open("/proc/self/task", O_DIRECTORY);
+}
+
+void sts_os_end_list(void)
+{
+	if (directory >= 0)
+		sts_proc_close(directory);
+	directory = -1;
+}
 
 int sts_os_count(void)
 {
 	struct statx st;
-	int r = (int)RAW(statx, AT_FDCWD, "/proc/self/task", 0, STATX_NLINK, &st);
+	int r = directory >= 0 ? (int)RAW(statx, directory, "", AT_EMPTY_PATH, STATX_NLINK, &st)
+			       : (int)RAW(statx, AT_FDCWD, "/proc/self/task", 0, STATX_NLINK, &st);
 
 	return r < 0 ? r : (int)st.stx_nlink - 2;
 }
@@ -47,14 +63,13 @@ static void take_entries(long n, bool (*found)(void *arg, int32_t tid), void *ar
 
 static int list_directory(bool (*found)(void *arg, int32_t tid), void *arg)
 {
-	int fd = sts_proc_open("/proc/self/task", O_DIRECTORY);
 	long n;
 
-	if (fd < 0)
-		return fd;
-	while ((n = RAW(getdents64, fd, entries, sizeof(entries))) > 0)
+	if (directory < 0)
+		return directory;
+	RAW(lseek, directory, 0, SEEK_SET);
+	while ((n = RAW(getdents64, directory, entries, sizeof(entries))) > 0)
 		take_entries(n, found, arg);
-	sts_proc_close(fd);
 	return (int)n;
 }
 
@@ -114,12 +129,17 @@ static bool has_number(void *arg, int32_t outer)
 	return false;
 }
 
+/* Also while a listing goes on, or none: it has a directory of its own. */
 int32_t sts_proc_number_of(int32_t tid)
 {
 	struct search s = {.tid = tid};
+	int others = directory;
 
 	if (sts_proc_is_ours(sts_os_pid()))
 		return tid;
+	sts_os_begin_list();
 	list_directory(has_number, &s);
+	sts_os_end_list();
+	directory = others;
 	return s.result;
 }

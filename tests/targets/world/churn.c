@@ -41,10 +41,10 @@ static void *stay(void *arg)
 	ready++;
 	while (!leave) {
 		beat[i % BEATS].n++;
-		if (i % 4 == 0)
+		if (i % 32 == 0)
 			sched_yield();
 		else
-			pause_us(999);
+			pause_us(20000);
 	}
 	return NULL;
 }
