@@ -55,6 +55,8 @@ static void let_go(struct sts_process *child)
 static void lwp_arrived(struct sts_lwp *lwp)
 {
 	struct sts_process *p = lwp->process;
+	struct stasis_session *s = p->session;
+	pid_t tid = lwp->tid, creator = lwp->creator;
 
 	if (p->attaching || !sts_event_wanted(p, STASIS_EVENT_LWP_CREATE)) {
 		sts_lwp_settle(lwp);
@@ -65,8 +67,9 @@ static void lwp_arrived(struct sts_lwp *lwp)
 		event->data.lwp.creator = lwp->creator;
 		sts_event_post(lwp);
 	}
-	struct sts_lwp *parent = sts_lwp_find(p->session, lwp->creator);
-	if (parent && parent->birth_waits == lwp->tid) {
+	/* It may have been let go, and with it the last of its process. */
+	struct sts_lwp *parent = sts_lwp_find(s, creator);
+	if (parent && parent->birth_waits == tid) {
 		parent->birth_waits = 0;
 		sts_lwp_settle(parent);
 	}
