@@ -230,6 +230,17 @@ static bool run_requests(struct stasis_session *s)
 	return more || looks == LOOKS_IN_A_ROW;
 }
 
+/* A followed child is no tracee before its exec, and may still become one when the parent it was told of is let go. */
+static bool spawn_is_due(const struct stasis_session *s)
+{
+	const struct sts_process *p;
+
+	TAILQ_FOREACH(p, &s->all, in_session)
+	if (p->spawning && p->spawn_follow != STASIS_FOLLOW_PARENT)
+		return true;
+	return false;
+}
+
 /*
  * What was let go while the kernel held on to it (in vfork, dying) needs us until
  * it is free. A helper sees to that by itself; a direct session only while its
@@ -237,7 +248,7 @@ static bool run_requests(struct stasis_session *s)
  */
 static bool more_to_see_off(const struct stasis_session *s)
 {
-	return !TAILQ_EMPTY(&s->unclaimed) || (s->direct && !TAILQ_EMPTY(&s->all));
+	return !TAILQ_EMPTY(&s->unclaimed) || (s->direct && !TAILQ_EMPTY(&s->all)) || spawn_is_due(s);
 }
 
 /* 1: still to wait; else the result. */

@@ -5,9 +5,11 @@
  */
 #include "drive.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -504,6 +506,47 @@ STS_TC_BOTH(vfork_parent_breakpoint, 20, "the parent, with a breakpoint in the m
 STS_TC_BOTH(vfork_child_breakpoint, 20, "the child, with a breakpoint in the memory they share")
 {
 	in_vfork(false, true);
+}
+
+/* In the kernel, until the child of its posix_spawn has found its program. */
+static bool waits_for_spawn(pid_t pid)
+{
+	char path[32], text[32] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)pid);
+	FILE *f = fopen(path, "re");
+	ATF_REQUIRE(f != NULL);
+	bool known = fgets(text, sizeof(text), f) != NULL;
+	fclose(f);
+	long number = strtol(text, NULL, 10);
+	return known && sts_proc_state(pid, pid) == 'D' &&
+	       (number == SYS_clone || number == SYS_clone3 || number == SYS_vfork);
+}
+
+STS_TC_BOTH(in_spawn, 30, "the parent in its posix_spawn: its child is a tracee as soon as it has found its program")
+{
+	uint64_t end = sts_now_ms() + (uint64_t)sts_bound_ms();
+	struct stasis_event ev;
+	struct actor a;
+
+	STS_SYS(mkfifo("fifo", 0600));
+	begin(&a, "actor", BIT(POSIX_SPAWN));
+	actor_tell(&a, "spawn fifo");
+	while (!waits_for_spawn(a.pid)) {
+		STS_FAILS(STASIS_E_TIMEOUT, stasis_wait(a.s, 0, 1, &ev));
+		ATF_REQUIRE(sts_now_ms() < end);
+	}
+	STS_OK_S(a.s, stasis_detach(a.s, a.pid, STASIS_SIGNAL_KEEP));
+	STS_FAILS(STASIS_E_TIMEOUT, stasis_wait(a.s, 0, 0, &ev)); /* and not that there is nobody to wait for */
+	close((int)STS_SYS(open("fifo", O_WRONLY | O_CLOEXEC)));
+	sts_expect_event(a.s, STASIS_EVENT_POSIX_SPAWN, &ev);
+	ATF_REQUIRE_EQ(ev.data.birth.side, STASIS_SIDE_CHILD);
+	sts_resume(a.s, ev.pid);
+	sts_expect_exit(a.s, ev.pid, 5);
+	done_untraced(&a);
+	ATF_REQUIRE_EQ(actor_counter(&a, ACTOR_RESULT), 5 << 8);
+	STS_FAILS(STASIS_E_NO_TRACEE, stasis_wait(a.s, 0, 0, &ev));
+	finish(&a);
 }
 
 STS_TC_BOTH(at_lwp_create, 20, "at the birth of an LWP")

@@ -317,12 +317,18 @@ static void do_vfork(const char *what)
 static void do_spawn(const char *what)
 {
 	const char *const argv[] = {self, index_text, "child", "5", NULL};
+	posix_spawn_file_actions_t actions;
 	pid_t pid = -1;
+	int error;
 
-	errno = posix_spawn(&pid, strcmp(what, "fail") == 0 ? "/nonexistent" : self, NULL, NULL, (char *const *)argv,
-			    environ);
-	set(ACTOR_RESULT, (uint64_t)errno);
-	if (errno == 0)
+	posix_spawn_file_actions_init(&actions);
+	if (strcmp(what, "fifo") == 0) /* waits for somebody who opens the other side */
+		posix_spawn_file_actions_addopen(&actions, 60, "fifo", O_RDONLY, 0);
+	error = posix_spawn(&pid, strcmp(what, "fail") == 0 ? "/nonexistent" : self, &actions, NULL,
+			    (char *const *)argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	set(ACTOR_RESULT, (uint64_t)error);
+	if (error == 0)
 		child_made(pid, what);
 }
 
