@@ -315,21 +315,16 @@ STS_TC_BOTH(threads_i386, 60, "the same of an i386 tracee")
 	threads_hit("actor-32", 8, 25);
 }
 
-STS_TC_BOTH(nobody_misses_it, 60, "while one thread passes it, no other runs past the breakpoint unnoticed")
+static void nobody_misses_it(unsigned counter, const char *command)
 {
-	struct stasis_event ev;
 	struct actor a;
 
-	/* add in actor_function: no instruction of it is emulated, so its breakpoint is taken out for a step */
 	begin(&a, "actor", 0);
 	actor_do(&a, "threads 4");
-	actor_interrupt(&a);
-	for (uint64_t addr = function(&a); addr < function(&a) + 1; addr++)
-		STS_OK_S(a.s, stasis_breakpoint_insert(a.s, a.pid, addr));
-	sts_resume(a.s, a.pid);
-	actor_tell(&a, "callall 50");
+	insert(&a, actor_counter(&a, counter));
+	actor_tell(&a, "%s 50", command);
 	for (unsigned i = 0; i < 200; i++) {
-		sts_expect_event_of(a.s, a.pid, STASIS_EVENT_BREAKPOINT, &ev);
+		sts_expect_event_of(a.s, a.pid, STASIS_EVENT_BREAKPOINT, NULL);
 		/* one more than was done already: nobody has got through meanwhile */
 		ATF_REQUIRE(actor_counter(&a, ACTOR_CALLS) <= i);
 		sts_resume(a.s, a.pid);
@@ -338,6 +333,16 @@ STS_TC_BOTH(nobody_misses_it, 60, "while one thread passes it, no other runs pas
 	ATF_REQUIRE_EQ(actor_counter(&a, ACTOR_CALLS), 200);
 	actor_do(&a, "join");
 	finish(&a);
+}
+
+STS_TC_BOTH(nobody_misses_it, 60, "while one thread is stepped past it, no other runs past the breakpoint unnoticed")
+{
+	nobody_misses_it(ACTOR_STEPPED, "stepall");
+}
+
+STS_TC_BOTH(nobody_misses_it_emulated, 60, "the same where the instruction is emulated, and nobody is stepped")
+{
+	nobody_misses_it(ACTOR_FUNCTION, "callall");
 }
 
 STS_TC_BOTH(removed_hits_are_dropped, 60,

@@ -165,3 +165,170 @@ STS_TC_BOTH(signals_at_breakpoints, 60,
 	ATF_REQUIRE_EQ(actor_counter(a, ACTOR_CALLS), THREADS * 30);
 	finish(&acc);
 }
+
+STS_TC_BOTH(signals_given_at_hits, 60,
+	    "a signal given to an LWP at its breakpoint waits for the step over it, and is not lost")
+{
+	struct account acc;
+	struct actor *a = &acc.a;
+	struct stasis_event ev;
+
+	begin(&acc, "actor");
+	plant(&acc, ACTOR_STEPPED);
+	actor_tell(a, "stepall 10");
+	for (unsigned i = 0; i < THREADS * 10; i++) {
+		take(&acc, &ev);
+		const struct stasis_resume_spec specs[2] = {
+			{.tid = ev.tid, .action = STASIS_CONTINUE, .signal = SIGUSR1},
+			{.action = STASIS_CONTINUE, .signal = STASIS_SIGNAL_KEEP},
+		};
+		STS_OK_S(a->s, stasis_resume(a->s, a->pid, specs, 2));
+	}
+	actor_done(a);
+	check_each(acc.hits, 10, "breakpoints");
+	check_each(acc.signals, 0, "signals");
+	actor_await(a, ACTOR_HANDLED, THREADS * 10);
+	ATF_REQUIRE_EQ(actor_counter(a, ACTOR_HANDLED), THREADS * 10);
+	ATF_REQUIRE_EQ(actor_counter(a, ACTOR_CALLS), THREADS * 10);
+	finish(&acc);
+}
+
+static void signal_thread(const struct account *acc, pid_t tid)
+{
+	STS_SYS(syscall(SYS_tgkill, acc->a.pid, tid, SIGUSR1));
+}
+
+STS_TC_BOTH(specs_for_the_reported, 60, "what a resume says for all LWPs is not said of those whose event is kept back")
+{
+	struct account acc;
+	struct actor *a = &acc.a;
+	struct stasis_event ev;
+
+	begin(&acc, "actor");
+	for (unsigned round = 1; round <= 20; round++) {
+		actor_interrupt(a);
+		for (unsigned t = 0; t < THREADS; t++)
+			signal_thread(&acc, (pid_t)actor_counter(a, ACTOR_TID + t));
+		sts_resume(a->s, a->pid);
+		for (unsigned t = 0; t < THREADS && sts_kind() == STS_DIRECT;
+		     t++) /* nobody looks, so all signals come */
+			sts_await_state(a->pid, (pid_t)actor_counter(a, ACTOR_TID + t), "t");
+		take(&acc, &ev);
+		resume_all(a->s, a->pid, STASIS_CONTINUE, 0);
+		take_and_resume(&acc, THREADS - 1);
+		actor_await(a, ACTOR_HANDLED, (uint64_t)round * (THREADS - 1));
+		check_each(acc.signals, round, "signals");
+	}
+	ATF_REQUIRE_EQ(actor_counter(a, ACTOR_HANDLED), 20 * (THREADS - 1));
+	finish(&acc);
+}
+
+/* ---- nobody starves ---- */
+
+/* Of a busy LWP's event: it shall have another at once. */
+static void again(struct account *acc, const struct stasis_event *ev)
+{
+	signal_thread(acc, ev->tid);
+	if (ev->all_stop)
+		sts_resume(acc->a.s, acc->a.pid);
+	else
+		STS_OK_S(acc->a.s, stasis_resume_lwp(acc->a.s, ev->tid, STASIS_CONTINUE, STASIS_SIGNAL_KEEP));
+}
+
+static void next_signal(struct account *acc, struct stasis_event *ev)
+{
+	sts_expect_event(acc->a.s, STASIS_EVENT_SIGNAL, ev);
+}
+
+static void to_busy(const struct account *acc)
+{
+	for (unsigned t = 1; t < THREADS; t++)
+		signal_thread(acc, (pid_t)actor_counter(&acc->a, ACTOR_TID + t));
+}
+
+static void let_on(const struct account *acc, const struct stasis_event *ev)
+{
+	STS_OK_S(acc->a.s, stasis_resume_lwp(acc->a.s, ev->tid, STASIS_CONTINUE, STASIS_SIGNAL_KEEP));
+}
+
+/*
+ * The kernel shows the first thread of all at once, then the others from the
+ * youngest on; so it is the second that would starve. Events are counted from
+ * when it stands in its stop. What may come before it: one of each that was
+ * there already, and what is taken between two looks at everybody.
+ */
+STS_TC_BOTH(oldest_among_busy, 60, "the oldest thread's one event is told while all younger have events without end")
+{
+	enum { MOST = 4 * (THREADS + 8) };
+	struct stasis_event_mask mask = {.thread_stop = BIT(SIGNAL)};
+	struct account acc;
+	struct stasis_event ev;
+
+	begin(&acc, "actor");
+	pid_t oldest = (pid_t)actor_counter(&acc.a, ACTOR_TID);
+	STS_OK_S(acc.a.s, stasis_event_mask_set(acc.a.s, acc.a.pid, &mask));
+	to_busy(&acc);
+	for (unsigned round = 0; round < 30; round++) {
+		unsigned waited = 0;
+
+		for (unsigned i = 0; i < THREADS; i++) {
+			next_signal(&acc, &ev);
+			again(&acc, &ev);
+		}
+		signal_thread(&acc, oldest);
+		for (next_signal(&acc, &ev); ev.tid != oldest; next_signal(&acc, &ev)) {
+			waited += waited > 0 || sts_proc_state(acc.a.pid, oldest) == 't';
+			ATF_REQUIRE_MSG(waited <= MOST, "%u events were told while one waited", waited);
+			again(&acc, &ev);
+		}
+		let_on(&acc, &ev);
+	}
+	for (unsigned t = 1; t < THREADS; t++) {
+		next_signal(&acc, &ev);
+		let_on(&acc, &ev);
+	}
+	finish(&acc);
+}
+
+/* How many of those that have an event due stand in its stop: their signal waits no more. */
+static unsigned there(const struct account *acc, uint64_t round)
+{
+	unsigned n = 0;
+
+	for (unsigned t = 0; t < THREADS - 1; t++)
+		n += acc->signals[t] < round &&
+		     !(sts_proc_mask(acc->a.pid, (pid_t)actor_counter(&acc->a, ACTOR_TID + t), "SigPnd") &
+		       SIGBIT(SIGUSR1));
+	return n;
+}
+
+STS_TC_BOTH(one_event_among_many, 60, "one LWP stops all without end: each other's event is told before its next")
+{
+	struct account acc;
+	struct stasis_event ev;
+
+	begin(&acc, "actor");
+	pid_t busy = (pid_t)actor_counter(&acc.a, ACTOR_TID + THREADS - 1);
+	signal_thread(&acc, busy);
+	for (unsigned round = 1; round <= 10; round++) {
+		unsigned due = THREADS - 1, before = 0;
+
+		for (unsigned t = 0; t < due; t++)
+			signal_thread(&acc, (pid_t)actor_counter(&acc.a, ACTOR_TID + t));
+		while (due > 0) {
+			take(&acc, &ev);
+			if (ev.tid != busy) {
+				due--;
+				before -= before > 0;
+				sts_resume(acc.a.s, acc.a.pid);
+				continue;
+			}
+			ATF_REQUIRE_EQ_MSG(before, 0, "one told again, %u others wait since before", before);
+			before = there(&acc, round); /* all rest: who is there now is told of before the next */
+			again(&acc, &ev);
+		}
+	}
+	next_signal(&acc, &ev);
+	sts_resume(acc.a.s, acc.a.pid);
+	finish(&acc);
+}

@@ -190,6 +190,7 @@ static void handler(int signo, siginfo_t *info, void *context)
 	set(ACTOR_CODE, (uint64_t)(int64_t)info->si_code);
 	set(ACTOR_SENDER, (uint64_t)info->si_pid);
 	set(ACTOR_VALUE, value);
+	atomic_fetch_add(&sh->counter[ACTOR_VALUES], value);
 	set(ACTOR_ADDRESS, (uint64_t)(uintptr_t)info->si_addr);
 	set(ACTOR_HANDLER_TID, (uint64_t)own_tid());
 	add(ACTOR_HANDLED);

@@ -41,6 +41,7 @@ enum actor_counter {
 	ACTOR_FLAGS,
 	ACTOR_FLAGS_N,
 	ACTOR_STEPPED,    /* address of an instruction that counts ACTOR_CALLS and is not emulated */
+	ACTOR_VALUES,     /* the sum of the values that all signals handled have carried */
 };
 
 #endif

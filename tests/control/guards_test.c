@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Guards that no process can be made to need at will: the kernel does what they
+ * are for too seldom, or no more. Here the case stands between two parts of the
+ * library (the linker's --wrap), looks at the moment in question, or answers as
+ * the kernel would then.
+ */
+#include "control/model.h"
+#include "drive.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int __real_sts_breakpoint_unplant(pid_t pid, struct sts_breakpoint *b);
+int __wrap_sts_breakpoint_unplant(pid_t pid, struct sts_breakpoint *b);
+int __real_sts_os_kill(pid_t pid, int signal);
+int __wrap_sts_os_kill(pid_t pid, int signal);
+int __real_sts_os_lwp_list(pid_t pid, pid_t **tids_ret, size_t *n_ret, bool *complete_ret);
+int __wrap_sts_os_lwp_list(pid_t pid, pid_t **tids_ret, size_t *n_ret, bool *complete_ret);
+
+static struct stasis_session *begin(struct actor *a, uint64_t wanted)
+{
+	struct stasis_session *s = sts_session();
+
+	sts_want(s, 0, wanted);
+	actor_launch(a, s, "actor");
+	return s;
+}
+
+/* ---- stepping over a breakpoint ---- */
+
+/* The process whose breakpoints are watched, and what was seen. The tracing task writes: no case may fail there. */
+static struct {
+	_Atomic pid_t pid;
+	_Atomic unsigned taken_out, lwps_running;
+} over;
+
+/* LWPs that might run code of the program, or be about to. */
+static unsigned not_at_rest(pid_t pid)
+{
+	char path[32];
+	unsigned n = 0;
+	const struct dirent *e;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	DIR *d = opendir(path);
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		if (e->d_name[0] != '.' && strchr("tZX", sts_proc_state(pid, atoi(e->d_name))) == NULL)
+			n++;
+	}
+	if (d != NULL)
+		closedir(d);
+	return n;
+}
+
+int __wrap_sts_breakpoint_unplant(pid_t pid, struct sts_breakpoint *b)
+{
+	pid_t watched = atomic_load(&over.pid);
+
+	if (watched != 0) {
+		atomic_fetch_add(&over.taken_out, 1);
+		atomic_fetch_add(&over.lwps_running, not_at_rest(watched));
+	}
+	return __real_sts_breakpoint_unplant(pid, b);
+}
+
+STS_TC_BOTH(taken_out_at_rest, 60, "a breakpoint is taken out for a step only when no LWP could run past it")
+{
+	struct actor a;
+	struct stasis_session *s = begin(&a, BIT(BREAKPOINT));
+
+	actor_do(&a, "threads 6");
+	actor_interrupt(&a);
+	STS_OK_S(s, stasis_breakpoint_insert(s, a.pid, actor_counter(&a, ACTOR_STEPPED)));
+	sts_resume(s, a.pid);
+	atomic_store(&over.pid, a.pid);
+	actor_tell(&a, "stepall 10");
+	for (unsigned i = 0; i < 6 * 10; i++) {
+		sts_expect_event(s, STASIS_EVENT_BREAKPOINT, NULL);
+		sts_resume(s, a.pid);
+	}
+	actor_done(&a);
+	atomic_store(&over.pid, 0);
+	ATF_REQUIRE_MSG(over.taken_out >= 6 * 10, "only %u breakpoints were taken out", over.taken_out);
+	ATF_REQUIRE_EQ_MSG(over.lwps_running, 0, "with %u breakpoints taken out %u LWPs were not at rest",
+			   over.taken_out, over.lwps_running);
+	actor_do(&a, "join");
+	actor_end(&a);
+	stasis_session_destroy(s);
+}
+
+/* ---- listing the LWPs of a process ---- */
+
+/* An LWP that the next so many listings pass over, as the kernel's do when others exit meanwhile. */
+static struct {
+	_Atomic pid_t tid;
+	_Atomic unsigned times;
+} skipped;
+
+int __wrap_sts_os_lwp_list(pid_t pid, pid_t **tids_ret, size_t *n_ret, bool *complete_ret)
+{
+	int r = __real_sts_os_lwp_list(pid, tids_ret, n_ret, complete_ret);
+
+	if (r < 0 || atomic_load(&skipped.times) == 0)
+		return r;
+	atomic_fetch_sub(&skipped.times, 1);
+	for (size_t i = 0; i < *n_ret; i++) {
+		if ((*tids_ret)[i] == atomic_load(&skipped.tid))
+			(*tids_ret)[i] = (*tids_ret)[--*n_ret];
+	}
+	*complete_ret = false;
+	return r;
+}
+
+STS_TC_BOTH(listing_not_whole, 20, "attach believes no listing of the LWPs that is known not to be whole")
+{
+	struct stasis_session *s = sts_session();
+	struct actor a;
+
+	sts_want(s, 0, 0);
+	actor_start(&a, "actor");
+	actor_do(&a, "threads 4");
+	atomic_store(&skipped.tid, (pid_t)actor_counter(&a, ACTOR_TID + 1));
+	atomic_store(&skipped.times, 7);
+	a.s = s;
+	sts_attach(s, a.pid);
+	check_at_rest(&a);
+	ATF_REQUIRE_EQ(skipped.times, 0);
+	sts_resume(s, a.pid);
+	actor_do(&a, "join");
+	actor_end(&a);
+	stasis_session_destroy(s);
+}
+
+/* ---- LWPs held in their exit ---- */
+
+static _Atomic bool kill_is_lost;
+
+/* An older kernel frees an LWP that rests in its exit by no SIGKILL. */
+int __wrap_sts_os_kill(pid_t pid, int signal)
+{
+	return atomic_load(&kill_is_lost) ? 0 : __real_sts_os_kill(pid, signal);
+}
+
+STS_TC_BOTH(exits_of_the_dying, 20, "an LWP held in its exit is let go when its process is killed")
+{
+	struct stasis_event ev;
+	struct actor a;
+	struct stasis_session *s = begin(&a, 0);
+
+	actor_do(&a, "threads 3");
+	sts_want(s, a.pid, BIT(LWP_EXIT));
+	actor_tell(&a, "join");
+	sts_expect_event(s, STASIS_EVENT_LWP_EXIT, &ev);
+	atomic_store(&kill_is_lost, true);
+	STS_OK_S(s, stasis_kill(s, a.pid));
+	atomic_store(&kill_is_lost, false);
+	sts_await_state(a.pid, ev.tid, "ZX0");
+	STS_SYS(kill(a.pid, SIGKILL));
+	do
+		sts_next_event(s, a.pid, &ev);
+	while (ev.kind == STASIS_EVENT_LWP_EXIT && !ev.stopped);
+	ATF_REQUIRE_EQ(ev.kind, STASIS_EVENT_KILLED);
+	actor_gone(&a);
+	stasis_session_destroy(s);
+}
