@@ -21,6 +21,10 @@ void sts_complain_error(const char *object, struct stasis_session *session, int 
 /* A usage error: complain, point at --help, and return STS_EXIT_USAGE. */
 int sts_usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What was to be told on standard output is all said: this status if it was written, or else a complaint, and
+ * STS_EXIT_FAILURE. */
+int sts_output_end(int status);
+
 /* --color=WHEN, NO_COLOR, CLICOLOR_FORCE; decided on the stream written to. when: NULL for the default. -1: unknown
  * WHEN. */
 int sts_color_wanted(const char *when, FILE *stream);

@@ -205,7 +205,7 @@ static int parse(int argc, char **argv, struct options *o)
 			break;
 		case 'h':
 			help();
-			return EXIT_WELL;
+			return sts_output_end(EXIT_WELL);
 		default:
 			return sts_usage_error("doctor", "%s: %s", argv[optind - 1],
 					       c == ':' ? "needs an argument" : "unknown option");
@@ -235,9 +235,5 @@ int sts_cmd_doctor(int argc, char **argv)
 		print_json(&report);
 	else
 		print_text(&report, o.color);
-	if (fflush(stdout) != 0) {
-		sts_complain("standard output", "%s", strerror(errno));
-		return STS_EXIT_FAILURE;
-	}
-	return is_well(&report) ? EXIT_WELL : EXIT_HINDERED;
+	return sts_output_end(is_well(&report) ? EXIT_WELL : EXIT_HINDERED);
 }

@@ -2,6 +2,8 @@
 /* stasis: the command. */
 #include "cli/cli.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stasis/stasis.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -53,6 +55,16 @@ int sts_usage_error(const char *command, const char *format, ...)
 	return STS_EXIT_USAGE;
 }
 
+int sts_output_end(int status)
+{
+	bool failed = ferror(stdout) != 0;
+
+	if (fflush(stdout) == 0 && !failed)
+		return status;
+	sts_complain("standard output", "%s", strerror(errno));
+	return STS_EXIT_FAILURE;
+}
+
 int sts_color_wanted(const char *when, FILE *stream)
 {
 	const char *none = getenv("NO_COLOR"), *force = getenv("CLICOLOR_FORCE");
@@ -78,19 +90,35 @@ static void help(FILE *to)
 	fprintf(to, "\n'stasis COMMAND --help' tells of one; --version prints the version.\n");
 }
 
+/*
+ * Descriptors 0 to 2 that are closed would become some file of ours, which the
+ * next message would be written to. Ours alone: who is launched has them closed
+ * as we were given them. Standard output can still not be written to, so that
+ * what was asked for is not lost without a word; messages have nobody to read them.
+ */
+static void fill_descriptors(void)
+{
+	const int flags[] = {O_RDONLY, O_RDONLY, O_WRONLY};
+
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", flags[fd] | O_CLOEXEC) < 0)
+			return; /* no /dev/null: then it is as it was */
+}
+
 int main(int argc, char **argv)
 {
+	fill_descriptors();
 	if (argc < 2) {
 		help(stderr);
 		return STS_EXIT_USAGE;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
 		help(stdout);
-		return 0;
+		return sts_output_end(0);
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		printf("stasis %s\n", stasis_version());
-		return 0;
+		return sts_output_end(0);
 	}
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)

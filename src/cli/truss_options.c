@@ -194,7 +194,7 @@ static int one_option(struct truss_options *o, int option, char *arg)
 			       : GO_ON;
 	case 'h':
 		fputs(usage, stdout);
-		return 0;
+		return sts_output_end(0);
 	default:
 		fputs("Try 'stasis truss --help'.\n", stderr);
 		return STS_EXIT_USAGE;

@@ -199,3 +199,45 @@ forbidden_body()
 {
 	refuses 1 'pid 1: .*\(user\|capabilit\)' truss -p 1
 }
+
+# closed STATUS COMMAND...: run with descriptors 0, 1 and 2 closed, one by one and all, it ends with this status.
+closed()
+{
+	status=$1
+	shift
+	for closings in '<&-' '>&-' '2>&-' '<&- >&- 2>&-'; do
+		got=0
+		sh -c "exec \"\$@\" $closings" sh "$@" >/dev/null 2>&1 || got=$?
+		[ $got -eq "$status" ] || atf_fail "$*: with $closings the status is $got, not $status"
+	done
+}
+
+sts_tc closed_descriptors 60 "no standard descriptors: it works all the same, and the program has none either"
+closed_descriptors_body()
+{
+	closed 0 "$STASIS" truss true
+	closed 3 "$STASIS" truss -o out sh -c 'exit 3'
+	grep -q 'exited with 3' out || atf_fail "the records are lost"
+	cat >open <<-'SCRIPT'
+		for fd in 0 1 2; do
+			[ ! -e /proc/$$/fd/$fd ] || echo $fd
+		done >"$1"
+	SCRIPT
+	for closings in '<&-' '>&-' '2>&-' '<&- >&- 2>&-'; do
+		sh -c "exec sh ./open without $closings"
+		sh -c "exec \"\$0\" truss -o out sh ./open with $closings" "$STASIS"
+		atf_check cmp without with
+	done
+}
+
+sts_tc help_unwritten 60 "help that cannot be written is a failure, as is a version"
+help_unwritten_body()
+{
+	for words in --help --version 'truss --help' 'doctor --help'; do
+		# shellcheck disable=SC2086 # words
+		atf_check -s exit:125 -e match:'^stasis: standard output: No space' \
+			sh -c '"$0" "$@" >/dev/full' "$STASIS" $words
+		atf_check -s exit:125 -e match:'^stasis: standard output: Bad file' sh -c '"$0" "$@" >&-' "$STASIS" $words
+		atf_check -o match:. "$STASIS" $words
+	done
+}
