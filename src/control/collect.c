@@ -126,6 +126,8 @@ static bool try_expected(struct stasis_session *s)
 		if (r < 0) {
 			sts_unexpect(s, lwp);
 			sts_lwp_gone(lwp, -ESRCH);
+			if (lwp->process)
+				sts_process_check_rest(lwp->process);
 			return true;
 		}
 	}

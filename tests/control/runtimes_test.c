@@ -86,6 +86,8 @@ static void collect(struct run *r)
 		e = stasis_wait(r->s, 0, sts_bound_ms(), ev);
 		if (e == STASIS_E_NO_TRACEE)
 			return;
+		if (e != 0)
+			sts_describe_tracees(r->s);
 		REQUIRE(r, e == 0);
 		if (ev->stopped)
 			STS_OK_S(r->s, stasis_resume(r->s, ev->pid, NULL, 0));

@@ -84,3 +84,57 @@ uint64_t sts_proc_mask(pid_t pid, pid_t tid, const char *name)
 		atf_tc_fail("/proc/%d/task/%d/status shows no %s", (int)pid, (int)tid, name);
 	return strtoull(value, NULL, 16);
 }
+
+/* ---- for people ---- */
+
+/* The only line of a small file. */
+static void print_line(const char *name, pid_t pid, const char *tid)
+{
+	char path[64], text[256] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%.12s/%s", (int)pid, tid, name);
+	f = fopen(path, "re");
+	if (f != NULL && fgets(text, sizeof(text), f) != NULL)
+		text[strcspn(text, "\n")] = '\0';
+	if (f != NULL)
+		fclose(f);
+	fprintf(stderr, " %s=[%s]", name, text);
+}
+
+void sts_describe(pid_t pid)
+{
+	char path[64];
+	struct dirent *e;
+	DIR *dir;
+
+	fprintf(stderr, "  process %d:\n", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	while (dir != NULL && (e = readdir(dir)) != NULL) {
+		pid_t tid = (pid_t)atoi(e->d_name);
+
+		if (tid == 0)
+			continue;
+		fprintf(stderr, "    %d: %c tracer %d", (int)tid, sts_proc_state(pid, tid), (int)sts_proc_tracer(tid));
+		print_line("comm", pid, e->d_name);
+		print_line("wchan", pid, e->d_name);
+		print_line("syscall", pid, e->d_name);
+		fprintf(stderr, " pending=%llx/%llx\n", (unsigned long long)sts_proc_mask(pid, tid, "SigPnd"),
+			(unsigned long long)sts_proc_mask(pid, tid, "ShdPnd"));
+	}
+	if (dir != NULL)
+		closedir(dir);
+}
+
+void sts_describe_tracees(struct stasis_session *session)
+{
+	pid_t pids[64];
+	size_t n = 0;
+
+	if (stasis_process_list(session, pids, 64, &n) < 0)
+		return;
+	fprintf(stderr, "%zu tracees, tracer %d\n", n, (int)stasis_session_tracer_pid(session));
+	for (size_t i = 0; i < n && i < 64; i++)
+		sts_describe(pids[i]);
+}

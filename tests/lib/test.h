@@ -224,6 +224,9 @@ bool sts_pipe_pending(struct sts_pipe *p);
 
 /* State letter of an LWP as /proc shows it (R S D T t Z X), 0 if there is no such LWP. */
 char sts_proc_state(pid_t pid, pid_t tid);
+/* A process, or all tracees, and their LWPs as /proc has them, on stderr: for cases that are stuck. */
+void sts_describe(pid_t pid);
+void sts_describe_tracees(struct stasis_session *session);
 /* Wait within the bound until the state is one of these letters ("tT"); "0" among them stands for gone. */
 void sts_await_state(pid_t pid, pid_t tid, const char *letters);
 /* Number of LWPs of a process, 0 if it is gone. */

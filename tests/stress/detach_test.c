@@ -143,7 +143,7 @@ static void await_end(pid_t pid, int pidfd)
 	struct pollfd p = {.fd = pidfd, .events = POLLIN};
 
 	if (poll(&p, 1, sts_bound_ms()) != 1) {
-		storm_describe(pid);
+		sts_describe(pid);
 		atf_tc_fail("process %d, let go, does not end", (int)pid);
 	}
 	close(pidfd);
@@ -155,7 +155,7 @@ static void check(struct round *r)
 
 	run_until_done(st);
 	if (atomic_load(&st->sh->at_gate) < 2) {
-		storm_describe(r->pid);
+		sts_describe(r->pid);
 		atf_tc_fail("process %d, let go, does not finish its work", (int)r->pid);
 	}
 	storm_check_free(r->pid);

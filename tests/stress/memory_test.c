@@ -218,7 +218,7 @@ static void describe_children(void)
 	snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
 	FILE *f = fopen(path, "re");
 	while (f && fscanf(f, "%d", &pid) == 1)
-		storm_describe(pid);
+		sts_describe(pid);
 	if (f)
 		fclose(f);
 }

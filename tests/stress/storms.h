@@ -82,8 +82,6 @@ unsigned storm_check_rest(struct storm *st, pid_t pid);
 void storm_check_free(pid_t pid);
 /* Its program text is as in its file: no breakpoint is left. */
 void storm_check_text(pid_t pid);
-/* Describe a process and its LWPs on stderr. */
-void storm_describe(pid_t pid);
 /* Describe all tracees, wait for a debugger if so asked. */
 void storm_stuck(struct storm *st);
 /* Collect a child of ours that the session was attached to, its end already reported. */

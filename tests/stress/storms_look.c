@@ -64,36 +64,8 @@ static void each_task(pid_t pid, task_fn fn, void *arg)
 
 /* --- stuck ------------------------------------------------------------------------------- */
 
-static void describe_task(void *arg, pid_t pid, pid_t tid)
-{
-	static const char *const files[] = {"wchan", "syscall"};
-	struct task task = {'?', 0};
-	char path[64], text[512];
-
-	task_look(pid, tid, &task);
-	fprintf(stderr, "    %d: %c tracer %d", (int)tid, task.state, (int)sts_proc_tracer(tid));
-	for (size_t i = 0; i < 2; i++) {
-		snprintf(path, sizeof path, "/proc/%d/task/%d/%s", (int)pid, (int)tid, files[i]);
-		ssize_t n = slurp(path, text, sizeof text);
-		if (n > 0 && text[n - 1] == '\n')
-			text[n - 1] = '\0';
-		fprintf(stderr, " %s=[%s]", files[i], n > 0 ? text : "");
-	}
-	fprintf(stderr, " pending=%" PRIx64 "/%" PRIx64 "\n", sts_proc_mask(pid, tid, "SigPnd"),
-		sts_proc_mask(pid, tid, "ShdPnd"));
-}
-
-void storm_describe(pid_t pid)
-{
-	fprintf(stderr, "  process %d:\n", (int)pid);
-	each_task(pid, describe_task, NULL);
-}
-
 void storm_stuck(struct storm *st)
 {
-	pid_t pids[64];
-	size_t n = 0;
-
 	fprintf(stderr, "stuck; counter %" PRIu64 " births %" PRIu64 " gate %u/%u done %u: %s\n",
 		atomic_load(&st->sh->counter), atomic_load(&st->sh->births), atomic_load(&st->sh->at_gate),
 		atomic_load(&st->sh->open_gate), atomic_load(&st->sh->done), st->sh->failure);
@@ -102,11 +74,7 @@ void storm_stuck(struct storm *st)
 		for (;;)
 			pause();
 	}
-	if (stasis_process_list(st->s, pids, 64, &n) < 0)
-		return;
-	fprintf(stderr, "%zu tracees, tracer %d\n", n, (int)stasis_session_tracer_pid(st->s));
-	for (size_t i = 0; i < n && i < 64; i++)
-		storm_describe(pids[i]);
+	sts_describe_tracees(st->s);
 }
 
 /* --- at rest -------------------------------------------------------------------------------- */

@@ -155,7 +155,7 @@ static void await_death(struct round *r, int pidfd)
 	struct pollfd p = {.fd = pidfd, .events = POLLIN};
 
 	if (poll(&p, 1, sts_bound_ms()) != 1) {
-		storm_describe(r->pid);
+		sts_describe(r->pid);
 		atf_tc_fail("the tracer is dead and process %d still alive", (int)r->pid);
 	}
 }
@@ -167,7 +167,7 @@ static void check_unharmed(struct round *r)
 	storm_open_gate(r->st, 1); /* the tracer may have died before */
 	for (uint64_t deadline = sts_now_ms() + sts_bound_ms(); sh->at_gate < 2;) {
 		if (sts_now_ms() > deadline) {
-			storm_describe(r->pid);
+			sts_describe(r->pid);
 			atf_tc_fail("the tracer is dead and process %d does not finish its work (%s)", (int)r->pid,
 				    sh->failure);
 		}
