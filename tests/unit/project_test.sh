@@ -97,3 +97,16 @@ shell_body()
 		atf_check shellcheck -s sh "$script"
 	done
 }
+
+sts_tc demo 120 "the demonstration of the README shows births, calls and the program's status" require.progs "python3 ninja"
+demo_body()
+{
+	[ "$STS_BUILD" = "$STS_SOURCE/build" ] || atf_skip "this is not the build folder of ./dev demo"
+	DEV_NO_INSTALL=1 "$STS_SOURCE/dev" demo >out 2>&1 </dev/null || {
+		cat out
+		atf_fail "the demonstration failed"
+	}
+	atf_check -o ignore grep -q 'fork: child' out
+	atf_check -o ignore grep -q 'write(1, "spawned' out
+	atf_check -o match:3 grep -c '^(exit status [03])$' out
+}
