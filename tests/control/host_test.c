@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { CHILDREN = 40, MAX_REAPED = 128 };
@@ -75,9 +76,11 @@ static pid_t own_child(int status)
 static void check_reaped(const pid_t *children, unsigned n)
 {
 	uint64_t deadline = sts_now_ms() + (uint64_t)sts_bound_ms();
+	const struct timespec pause = {0, 1000000};
 
+	/* The thread sanitizer lets a handler run only in a call that it knows to block. */
 	while (reaped.n < n && sts_now_ms() < deadline)
-		let_others_run();
+		nanosleep(&pause, NULL);
 	ATF_REQUIRE_EQ_MSG(reaped.n, n, "the host collected %u of its %u children", reaped.n, n);
 	for (unsigned i = 0; i < n; i++) {
 		unsigned k = 0;
@@ -406,6 +409,16 @@ STS_TC_BOTH(own_handlers, 30, "handlers of the host's own are run and kept while
 	check_dispositions(before, "after the session");
 }
 
+/* Only as much of a set as there are signals is written by the kernel. */
+static bool same_mask(const sigset_t *a, const sigset_t *b)
+{
+	for (int signo = 1; signo < NSIG; signo++) {
+		if (sigismember(a, signo) != sigismember(b, signo))
+			return false;
+	}
+	return true;
+}
+
 STS_TC_BOTH(mask_is_kept, 30, "the signal mask of the host's thread is its own, but for SIGCHLD in a direct session")
 {
 	sigset_t before, now, during;
@@ -418,10 +431,10 @@ STS_TC_BOTH(mask_is_kept, 30, "the signal mask of the host's thread is its own, 
 		sigaddset(&during, SIGCHLD);
 	wild_tracee(s);
 	STS_SYS(pthread_sigmask(SIG_SETMASK, NULL, &now));
-	ATF_REQUIRE(memcmp(&now, &during, sizeof(now)) == 0);
+	ATF_REQUIRE(same_mask(&now, &during));
 	stasis_session_destroy(s);
 	STS_SYS(pthread_sigmask(SIG_SETMASK, NULL, &now));
-	ATF_REQUIRE(memcmp(&now, &before, sizeof(now)) == 0);
+	ATF_REQUIRE(same_mask(&now, &before));
 }
 
 /* Standard output and error go to one file until they are put back. */

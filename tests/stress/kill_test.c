@@ -12,8 +12,8 @@ enum { FULL = 1000, LONGEST_US = 4000, WORKERS = 3, MAX_LWPS = 64 };
 struct killer {
 	sem_t go;
 	pthread_t thread;
-	pid_t pid; /* whom; 0: go home */
-	uint64_t delay_us;
+	_Atomic pid_t pid; /* whom; 0: go home */
+	_Atomic uint64_t delay_us;
 };
 
 struct round {
