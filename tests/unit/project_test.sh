@@ -45,7 +45,7 @@ api_body()
 	atf_check -o match:'no fault' python3 "$STS_SOURCE/tools/check-api" "$STS_SOURCE" "$STS_BUILD"
 }
 
-sts_tc api_finds 120 "the check of the interface finds each kind of fault"
+sts_tc api_finds 60 "the check of the interface finds each kind of fault"
 api_finds_body()
 {
 	fresh()
@@ -57,10 +57,10 @@ api_finds_body()
 	}
 	finds()
 	{
-		atf_check -s exit:1 -o match:"$1" python3 "$STS_SOURCE/tools/check-api" t
+		atf_check -s exit:1 -o match:"$1" python3 "$STS_SOURCE/tools/check-api" --texts t
 	}
 	fresh
-	atf_check -o match:'no fault' python3 "$STS_SOURCE/tools/check-api" t
+	atf_check -o match:'no fault' python3 "$STS_SOURCE/tools/check-api" --texts t
 	sed -i '/stasis_attach;/d' t/src/libstasis.map
 	finds 'stasis_attach is missing'
 	fresh
@@ -70,13 +70,15 @@ api_finds_body()
 	sed -i 's/STASIS_API STASIS_CHECK int stasis_attach(/int stasis_attach(/' t/include/stasis/process.h
 	finds 'stasis_attach has no STASIS_API'
 	fresh
-	sed -i 's/#include <stasis\/base.h>//' t/include/stasis/core.h
-	finds 'core.h does not stand alone in C11'
-	finds 'core.h does not stand alone in C[+][+]17'
-	fresh
 	printf '.Fn stasis_nonsense "int"\n' >t/man/x.3
 	finds 'stasis_nonsense is described and in no header'
 	finds 'stasis_attach is in no man page'
+	# Each header is compiled four times: one is enough to see that it is done.
+	sed -i 's/#include <stasis\/base.h>//' t/include/stasis/core.h
+	find t/include/stasis -name '*.h' ! -name core.h -delete
+	atf_check -s exit:1 -o save:faults python3 "$STS_SOURCE/tools/check-api" t
+	atf_check -o ignore grep 'core.h does not stand alone in C11' faults
+	atf_check -o ignore grep 'core.h does not stand alone in C[+][+]17' faults
 }
 
 sts_tc man 60 "the man pages are correct mdoc" require.progs mandoc
