@@ -195,8 +195,10 @@ static bool is_obstacle(struct stasis_session *s, const struct sts_report *repor
 void sts_arrive_as(struct sts_lwp *lwp, const struct sts_report *report)
 {
 	sts_unexpect(lwp->session, lwp);
+	/* Killed since, it stands in another stop now; that is the one. */
+	if (!lwp->arrived.tid)
+		TAILQ_INSERT_TAIL(&lwp->session->arrived, lwp, in_arrived);
 	lwp->arrived = *report;
-	TAILQ_INSERT_TAIL(&lwp->session->arrived, lwp, in_arrived);
 }
 
 /*

@@ -19,6 +19,8 @@ int __real_sts_os_kill(pid_t pid, int signal);
 int __wrap_sts_os_kill(pid_t pid, int signal);
 int __real_sts_os_lwp_list(pid_t pid, pid_t **tids_ret, size_t *n_ret, bool *complete_ret);
 int __wrap_sts_os_lwp_list(pid_t pid, pid_t **tids_ret, size_t *n_ret, bool *complete_ret);
+int __real_sts_os_wait_stop_any(struct sts_report *ret);
+int __wrap_sts_os_wait_stop_any(struct sts_report *ret);
 
 static struct stasis_session *begin(struct actor *a, uint64_t wanted)
 {
@@ -164,5 +166,51 @@ STS_TC_BOTH(exits_of_the_dying, 20, "an LWP held in its exit is let go when its 
 	while (ev.kind == STASIS_EVENT_LWP_EXIT && !ev.stopped);
 	ATF_REQUIRE_EQ(ev.kind, STASIS_EVENT_KILLED);
 	actor_gone(&a);
+	stasis_session_destroy(s);
+}
+
+/* ---- killed while its stop waits to be handled ---- */
+
+/* Whom to kill as soon as its stop is taken together with others; then its next stop is waited for. */
+static _Atomic pid_t victim;
+static _Atomic bool killed;
+
+int __wrap_sts_os_wait_stop_any(struct sts_report *ret)
+{
+	uint64_t end = sts_now_ms() + 5000;
+	int r = __real_sts_os_wait_stop_any(ret);
+
+	while (r == 0 && atomic_load(&killed) && sts_now_ms() < end)
+		r = __real_sts_os_wait_stop_any(ret);
+	atomic_store(&killed, false);
+	if (r > 0 && ret->tid == atomic_load(&victim)) {
+		kill(ret->tid, SIGKILL);
+		atomic_store(&victim, 0);
+		atomic_store(&killed, true);
+	}
+	return r;
+}
+
+STS_TC_BOTH(killed_in_the_queue, 20, "an LWP killed after its stop was taken, before it was looked at, stops once more")
+{
+	struct stasis_event ev;
+	struct actor a, other;
+	struct stasis_session *s = begin(&a, BIT(SIGNAL));
+
+	actor_launch(&other, s, "actor"); /* of one LWP alone stops are not taken together */
+	actor_do(&a, "handle %d", SIGUSR1);
+	atomic_store(&victim, a.pid);
+	for (unsigned i = 0; i < 100; i++) {
+		actor_tell(&a, "raise %d", SIGUSR1);
+		sts_next_event(s, 0, &ev);
+		if (ev.kind != STASIS_EVENT_SIGNAL)
+			break;
+		sts_resume(s, a.pid);
+		actor_done(&a);
+	}
+	ATF_REQUIRE_EQ(victim, 0);
+	ATF_REQUIRE(ev.kind == STASIS_EVENT_KILLED && ev.pid == a.pid);
+	actor_gone(&a);
+	actor_end(&other);
 	stasis_session_destroy(s);
 }
