@@ -5,7 +5,7 @@
 agrees()
 {
 	python3 "$STS_SOURCE/tools/check-tables" "$STS_SOURCE" "$1" >out || atf_fail "$(cat out)"
-	! grep -q '^note: nothing to compare' out || atf_skip "$(cat out)"
+	! grep -q '^note: nothing to compare' out || atf_skip "$(sed -n 's/^note: //p' out | head -n 1)"
 	atf_check -o match:'no fault' cat out
 }
 
