@@ -173,6 +173,10 @@ void sts_show_iovec(struct sts_walk *w, const struct sts_value *v)
 {
 	bool out = w->arg->direction == STS_OUT;
 
+	if (out && sts_failed(w)) {
+		sts_show_iovec_ptr(w, v);
+		return;
+	}
 	sts_show_vector_at(w, v->name, v->value, sts_count(w), out, out ? (uint64_t)w->call->result : 0);
 }
 

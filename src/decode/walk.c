@@ -141,6 +141,14 @@ static bool shows_itself(const struct sts_arg *a)
 	return a->direction == STS_VALUE || (a->direction == STS_LATE && a->type.kind == STS_SPECIAL);
 }
 
+/* What a call fills is there once it has succeeded; a vector, its caller's own, says where it was to be filled. */
+static bool is_there(const struct sts_walk *w, const struct sts_arg *arg)
+{
+	bool vector = arg->type.kind == STS_SPECIAL && arg->type.show == sts_show_iovec;
+
+	return w->leaving && (!sts_failed(w) || vector);
+}
+
 void sts_show_arg(struct sts_walk *w, const struct sts_arg *arg, const char *name, uint64_t value)
 {
 	const struct sts_arg *outer = w->arg;
@@ -148,7 +156,7 @@ void sts_show_arg(struct sts_walk *w, const struct sts_arg *arg, const char *nam
 	w->arg = arg;
 	if (shows_itself(arg))
 		sts_show_typed(w, name, &arg->type, value);
-	else if (!value || (arg->direction == STS_OUT && (sts_failed(w) || !w->leaving)))
+	else if (!value || (arg->direction == STS_OUT && !is_there(w, arg)))
 		sts_put_address(w, name, value);
 	else
 		show_pointed(w, name, value);

@@ -141,7 +141,7 @@ manual_body()
 	# What it says of its own data base is no fault of the page's.
 	mandoc -Tlint -Wwarning "$page" 2>&1 | grep -v mandoc.db >faults
 	atf_check -o empty cat faults
-	mandoc -Tascii "$page" | col -b >words
+	mandoc -Tascii "$page" | sed "s/.$(printf '\b')//g" >words
 	atf_check -o save:out "$STASIS" doctor
 	ids_of_text out | awk '{ print $1 }' | sed -n '/^[a-z]/p' >ids
 	while read -r id; do

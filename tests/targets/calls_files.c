@@ -137,6 +137,7 @@ static void reading(void)
 	pwrite(fd, text, 4, 12345678901);
 	ftruncate(fd, 64);
 	lseek(fd, 0, SEEK_SET);
+	readv(-1, in, 2);
 	readv(fd, in, 2);
 	readv(fd, in, 2);
 	readv(fd, in, 2);
