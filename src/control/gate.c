@@ -344,6 +344,7 @@ static int helper_start(struct stasis_session *s)
 
 	if (r < 0)
 		return r;
+	s->gate->host_died = sts_os_task_orphaned(s->host_pid);
 	s->gate->child_fd = sts_os_child_fd();
 	return s->gate->child_fd < 0 ? s->gate->child_fd : 0;
 }

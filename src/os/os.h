@@ -224,6 +224,8 @@ pid_t sts_os_task_pid(const struct sts_task *task);
 
 /* On the helper task, first thing: own signal set-up. *ignored_ret: SIGCHLD was ignored. */
 int sts_os_task_signals_init(bool *ignored_ret);
+/* After that: the host program was dead before the kernel could be asked to tell of it. */
+bool sts_os_task_orphaned(pid_t host);
 /* A descriptor readable when a tracee may have reported, or the host program died. */
 int sts_os_child_fd(void);
 /* Empty it. true if the host program, once our parent, is dead. */

@@ -9,9 +9,11 @@
 #include "drive.h"
 
 #include <dirent.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int __real_sts_breakpoint_unplant(pid_t pid, struct sts_breakpoint *b);
 int __wrap_sts_breakpoint_unplant(pid_t pid, struct sts_breakpoint *b);
@@ -19,6 +21,8 @@ int __real_sts_os_kill(pid_t pid, int signal);
 int __wrap_sts_os_kill(pid_t pid, int signal);
 int __real_sts_os_lwp_list(pid_t pid, pid_t **tids_ret, size_t *n_ret, bool *complete_ret);
 int __wrap_sts_os_lwp_list(pid_t pid, pid_t **tids_ret, size_t *n_ret, bool *complete_ret);
+int __real_sts_os_task_signals_init(bool *ignored_ret);
+int __wrap_sts_os_task_signals_init(bool *ignored_ret);
 int __real_sts_os_wait_stop_any(struct sts_report *ret);
 int __wrap_sts_os_wait_stop_any(struct sts_report *ret);
 
@@ -213,4 +217,37 @@ STS_TC_BOTH(killed_in_the_queue, 20, "an LWP killed after its stop was taken, be
 	actor_gone(&a);
 	actor_end(&other);
 	stasis_session_destroy(s);
+}
+
+/* ---- a host that dies while its helper starts ---- */
+
+static _Atomic bool host_dies;
+
+int __wrap_sts_os_task_signals_init(bool *ignored_ret)
+{
+	pid_t host = getppid();
+
+	if (atomic_load(&host_dies)) {
+		atomic_store(&sts_shared()->counter[0], (uint64_t)getpid());
+		kill(host, SIGKILL);
+		while (getppid() == host)
+			sched_yield();
+	}
+	return __real_sts_os_task_signals_init(ignored_ret);
+}
+
+STS_TC(host_dies_early, 20, "the helper of a host that dies before it is told of such deaths ends by itself")
+{
+	struct sts_shared *sh = sts_shared();
+	pid_t host = sts_fork();
+
+	if (host == 0) {
+		atomic_store(&host_dies, true);
+		sts_session();
+		_exit(1);
+	}
+	ATF_REQUIRE_EQ(sts_reap(host), SIGKILL);
+	sts_await_counter(0, 1);
+	pid_t helper = (pid_t)atomic_load(&sh->counter[0]);
+	sts_await_state(helper, helper, "0ZX");
 }

@@ -153,6 +153,11 @@ int sts_os_task_signals_init(bool *ignored_ret)
 	return prctl(PR_SET_PDEATHSIG, HOST_DIED) < 0 ? -errno : 0;
 }
 
+bool sts_os_task_orphaned(pid_t host)
+{
+	return getppid() != host;
+}
+
 int sts_os_child_fd(void)
 {
 	sigset_t set;
@@ -172,7 +177,7 @@ bool sts_os_child_fd_drain(int fd, pid_t host)
 	while (read(fd, &info, sizeof info) == sizeof info)
 		told |= info.ssi_signo == HOST_DIED;
 	/* Anybody can send that signal; only the kernel changes our parent. */
-	return told && getppid() != host;
+	return told && sts_os_task_orphaned(host);
 }
 
 int sts_os_child_signal_block(void)
