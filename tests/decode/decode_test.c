@@ -70,8 +70,8 @@ STS_TC(layout_vector, 10, "an iovec is two words, and what is read fills it as f
 	     0, 0, 0);
 	SAYS("readv(1, [{iov_base=\"abc\", iov_len=3}, {iov_base=\"\", iov_len=5}], 2) = 3", I386, "readv", 3, 1, B, 2,
 	     0, 0, 0);
-	SAYS("readv(1, [{iov_base=0x30000, iov_len=3}, {iov_base=0x30000, iov_len=5}], 2) = -1 EINTR (Interrupted system "
-	     "call)",
+	SAYS("readv(1, [{iov_base=0x30000, iov_len=3}, {iov_base=0x30000, iov_len=5}], 2) = -1 EINTR "
+	     "(Interrupted system call)",
 	     I386, "readv", -EINTR, 1, B, 2, 0, 0, 0);
 }
 
