@@ -21,8 +21,9 @@
 
 struct request {
 	TAILQ_ENTRY(request) link;
-	sts_request_fn fn; /* NULL: a wait for events */
-	bool look;	   /* see sts_gate_look() */
+	struct request *older; /* among the posted */
+	sts_request_fn fn;     /* NULL: a wait for events */
+	bool look;	       /* see sts_gate_look() */
 	void *arg;
 	int result;
 	_Atomic int done; /* futex: enum progress */
@@ -61,10 +62,10 @@ struct sts_gate {
 	_Atomic int asleep; /* the helper wants request_fd written to */
 	_Atomic int queued; /* requests that it has not taken */
 	struct spin host_spin, helper_spin;
-	bool ready_shown; /* as ready_fd was set last */
-	pthread_mutex_t lock;
-	struct request_queue requests; /* under lock */
-	struct request_queue waiters;  /* helper's own */
+	bool ready_shown;		  /* as ready_fd was set last */
+	_Atomic(struct request *) posted; /* newest first; no lock: the host may be killed at any moment */
+	struct request_queue requests;	  /* helper's own: taken from there, oldest first */
+	struct request_queue waiters;	  /* helper's own */
 	int child_fd;
 	bool stop, host_died;
 	_Atomic int started;
@@ -114,9 +115,9 @@ static bool is_positive(int value)
 
 static void post(struct sts_gate *gate, struct request *request)
 {
-	pthread_mutex_lock(&gate->lock);
-	TAILQ_INSERT_TAIL(&gate->requests, request, link);
-	pthread_mutex_unlock(&gate->lock);
+	request->older = atomic_load(&gate->posted);
+	while (!atomic_compare_exchange_weak(&gate->posted, &request->older, request))
+		;
 	atomic_fetch_add(&gate->queued, 1);
 	if (atomic_exchange(&gate->asleep, 0))
 		fd_set_ready(gate->request_fd, true);
@@ -192,13 +193,24 @@ static void complete(struct request *request, int result)
 		syscall(SYS_futex, &request->done, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
+/* All that was posted so far; the oldest of it. */
+static struct request *take_posted(struct sts_gate *gate)
+{
+	struct request *request = atomic_exchange(&gate->posted, NULL);
+
+	for (; request; request = request->older)
+		TAILQ_INSERT_HEAD(&gate->requests, request, link);
+	return TAILQ_FIRST(&gate->requests);
+}
+
 static struct request *next_request(struct sts_gate *gate)
 {
-	pthread_mutex_lock(&gate->lock);
 	struct request *request = TAILQ_FIRST(&gate->requests);
+
+	if (!request)
+		request = take_posted(gate);
 	if (request)
 		TAILQ_REMOVE(&gate->requests, request, link);
-	pthread_mutex_unlock(&gate->lock);
 	if (request)
 		atomic_fetch_sub(&gate->queued, 1);
 	return request;
@@ -570,7 +582,6 @@ static void gate_free(struct sts_gate *gate)
 			close(fds[i]);
 	if (gate->alive && gate->alive != MAP_FAILED)
 		munmap(gate->alive, sysconf(_SC_PAGESIZE));
-	pthread_mutex_destroy(&gate->lock);
 	free(gate);
 }
 
@@ -613,7 +624,6 @@ int sts_gate_open(struct stasis_session *s)
 	gate->request_fd = gate->epoll_fd = gate->signal_fd = gate->child_fd = -1;
 	TAILQ_INIT(&gate->requests);
 	TAILQ_INIT(&gate->waiters);
-	pthread_mutex_init(&gate->lock, NULL);
 	s->gate = gate;
 	s->host_pid = getpid();
 	gate->ready_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
