@@ -92,6 +92,7 @@ struct sts_lwp {
 
 	bool trap_blocked; /* SIGTRAP was blocked when it was set going */
 	bool mask_valid;   /* at rest: its signal mask is known */
+	bool mask_kept;	   /* set going so that the next step leaves the mask as it is */
 	uint64_t mask;
 
 	bool exit_kill;			  /* kernel's EXITKILL option as set */
@@ -343,6 +344,7 @@ void sts_step_over_early(struct sts_lwp *lwp); /* what can be done of that while
 void sts_step_over_end(struct sts_lwp *lwp);
 void sts_stepper_go(struct sts_space *space);
 void sts_signal_state_learn(struct sts_lwp *lwp);
+void sts_mask_forget(struct sts_lwp *lwp);
 
 /* --- breakpoint.c, watch.c ------------------------------------------------------------------------ */
 struct sts_breakpoint *sts_breakpoint_find(struct sts_space *space, uint64_t addr);

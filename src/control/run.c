@@ -82,7 +82,7 @@ bool sts_lwp_resume(struct sts_lwp *lwp, enum sts_run run, int signal)
 	if (sts_lwp_gone(lwp, r))
 		return false;
 	lwp->run = run;
-	lwp->mask_valid = false;
+	sts_mask_forget(lwp);
 	sts_lwp_state_set(lwp, STS_LWP_RUNNING);
 	return true;
 }

@@ -27,6 +27,17 @@ static int mask_load(struct sts_lwp *lwp)
 	return r;
 }
 
+/*
+ * Set going, it may change its mask, but not by one plain instruction; the
+ * kernel's trap after that leaves it alone, too, unless it blocks SIGTRAP.
+ */
+void sts_mask_forget(struct sts_lwp *lwp)
+{
+	lwp->mask_kept = lwp->mask_valid && lwp->run == STS_RUN_STEP && lwp->step_insn == STS_INSN_PLAIN &&
+			 !(lwp->mask & BIT(SIGTRAP));
+	lwp->mask_valid = false;
+}
+
 static int mask_set(struct sts_lwp *lwp, uint64_t mask)
 {
 	int r = sts_os_sigmask_set(lwp->tid, mask);
@@ -243,6 +254,7 @@ static bool on_step(struct sts_lwp *lwp, const siginfo_t *info)
 
 	if (!over && lwp->run != STS_RUN_STEP)
 		return false; /* the program steps itself */
+	lwp->mask_valid |= lwp->mask_kept && info->si_code == TRAP_TRACE;
 	if (info->si_code == TRAP_BRKPT)
 		lwp->process->disposition_known = false; /* a system call was stepped */
 	/* One that an interrupt broke off and the kernel will restart: not done yet. */
