@@ -220,7 +220,8 @@ STASIS_API STASIS_CHECK int stasis_spawn_fold_set(struct stasis_session *session
  * STASIS_E_INTERRUPTED; STASIS_E_NOT_TRACED for an unknown @p pid. In an
  * isolated session several threads may wait at once; each event goes to one of
  * them. An exited or killed event is collected (the zombie reaped, the pid
- * free) when this function returns it and not before.
+ * free) when this function returns it and not before; with
+ * STASIS_SESSION_KEEP_ENDED by stasis_exit_collect().
  */
 STASIS_API STASIS_CHECK int stasis_wait(struct stasis_session *session, pid_t pid, int timeout_ms,
 					struct stasis_event *event_ret);

@@ -75,6 +75,14 @@ STASIS_API STASIS_CHECK int stasis_detach(struct stasis_session *session, pid_t 
 STASIS_API STASIS_CHECK int stasis_kill(struct stasis_session *session, pid_t pid);
 
 /**
+ * In a session with STASIS_SESSION_KEEP_ENDED: collect the zombie of a tracee
+ * whose exited or killed event was reported, so that its natural parent may hear
+ * of the end now and the pid becomes free.
+ * @return 0, STASIS_E_NOT_TRACED, STASIS_E_BAD_STATE before that event.
+ */
+STASIS_API STASIS_CHECK int stasis_exit_collect(struct stasis_session *session, pid_t pid);
+
+/**
  * Stop a running tracee: STASIS_EVENT_INTERRUPT follows, or, if another
  * all-stop event was quicker, that one alone. On a stopped tracee: 0, no event.
  */

@@ -54,6 +54,8 @@ typedef void (*stasis_log_fn)(void *arg, enum stasis_log_level level, const char
 
 enum stasis_session_flags {
 	STASIS_SESSION_DIRECT = 1 << 0, /**< the creating thread is the tracer: see "Threads" above */
+	/** A tracee that has ended stays a zombie, which nobody else can collect, until stasis_exit_collect(). */
+	STASIS_SESSION_KEEP_ENDED = 1 << 1,
 };
 
 /** Options of a session. Zero it, set size, then what matters. */

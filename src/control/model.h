@@ -218,6 +218,7 @@ struct sts_gate;
 struct stasis_session {
 	struct sts_gate *gate;
 	bool direct;
+	bool keeps_ended;
 	struct sts_lwp_chain lwps[STS_BUCKETS];
 	struct sts_process_chain processes[STS_BUCKETS];
 	struct sts_process_list all;

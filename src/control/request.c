@@ -266,6 +266,24 @@ int stasis_kill(struct stasis_session *session, pid_t pid)
 	return sts_gate_call(session, do_kill, &pid);
 }
 
+static int do_collect(struct stasis_session *s, void *arg)
+{
+	struct sts_process *p = sts_process_find(s, *(pid_t *)arg);
+
+	if (!p || p->shadow)
+		return not_traced(s, *(pid_t *)arg, 0);
+	if (!s->keeps_ended || !p->dead || p->exit_node.where != STS_NODE_IDLE)
+		return sts_fail(s, STASIS_E_BAD_STATE, "collect exit", p->pid, 0, 0, "its end was not reported",
+				"wait for the exited or killed event");
+	sts_process_collect_exit(p);
+	return 0;
+}
+
+int stasis_exit_collect(struct stasis_session *session, pid_t pid)
+{
+	return sts_gate_call(session, do_collect, &pid);
+}
+
 /* --- switches of one LWP ---------------------------------------------------------------------- */
 
 struct lwp_switch {

@@ -71,6 +71,7 @@ static void session_init(struct stasis_session *s, const struct stasis_session_o
 	if (!opts)
 		return;
 	s->direct = opts->flags & STASIS_SESSION_DIRECT;
+	s->keeps_ended = opts->flags & STASIS_SESSION_KEEP_ENDED;
 	s->death = opts->death;
 	s->log = opts->log;
 	s->log_arg = opts->log_arg;
@@ -79,8 +80,10 @@ static void session_init(struct stasis_session *s, const struct stasis_session_o
 
 int stasis_session_create(const struct stasis_session_opts *opts, struct stasis_session **session_ret)
 {
-	if (opts && (opts->size != sizeof *opts || (opts->flags & ~STASIS_SESSION_DIRECT) ||
-		     (unsigned)opts->death > STASIS_DEATH_RELEASE))
+	const unsigned flags = STASIS_SESSION_DIRECT | STASIS_SESSION_KEEP_ENDED;
+
+	if (opts &&
+	    (opts->size != sizeof *opts || (opts->flags & ~flags) || (unsigned)opts->death > STASIS_DEATH_RELEASE))
 		return STASIS_E_BAD_ARGUMENT;
 	struct stasis_session *s = calloc(1, sizeof *s);
 	if (!s)

@@ -281,7 +281,7 @@ bool sts_ready_take(struct stasis_session *s, pid_t pid, struct stasis_event *re
 		lwp->reported = true;
 	if (lwp)
 		sts_lwp_try_free(lwp);
-	if (is_final(ret->kind))
+	if (is_final(ret->kind) && !s->keeps_ended)
 		sts_process_collect_exit(p);
 	return true;
 }

@@ -211,3 +211,37 @@ STS_TC_BOTH(requests, 30, "each request to a tracee that dies under it is answer
 		stasis_session_destroy(s);
 	}
 }
+
+/* ---- ended tracees that are kept ---- */
+
+STS_TC_BOTH(kept_until_collected, 20, "with STASIS_SESSION_KEEP_ENDED the natural parent hears of the end when told to")
+{
+	struct stasis_session_opts opts = {.size = sizeof(opts), .flags = STASIS_SESSION_KEEP_ENDED};
+	struct stasis_session *s = sts_session_with(&opts);
+	struct sts_pipe p;
+	struct stasis_event ev;
+
+	sts_pipe_open(&p);
+	pid_t pid = sts_fork();
+	if (pid == 0) {
+		sts_pipe_child(&p);
+		sts_pipe_await(&p, "go");
+		_exit(7);
+	}
+	sts_attach(s, pid);
+	sts_resume(s, pid);
+	STS_FAILS(STASIS_E_BAD_STATE, stasis_exit_collect(s, pid));
+	sts_pipe_send(&p, "go");
+	sts_expect_event_of(s, pid, STASIS_EVENT_EXITED, &ev);
+	ATF_REQUIRE_EQ(WEXITSTATUS(ev.data.exit.status), 7);
+	ATF_REQUIRE_EQ(sts_proc_state(pid, pid), 'Z');
+	if (sts_kind() == STS_ISOLATED) /* else the parent is the tracer */
+		ATF_REQUIRE_EQ(waitpid(pid, NULL, WNOHANG), 0);
+	STS_FAILS(STASIS_E_GONE, stasis_kill(s, pid));
+	STS_OK_S(s, stasis_exit_collect(s, pid));
+	if (sts_kind() == STS_ISOLATED)
+		sts_reap_exit(pid, 7);
+	STS_FAILS(STASIS_E_NOT_TRACED, stasis_exit_collect(s, pid));
+	stasis_session_destroy(s);
+	sts_pipe_close(&p);
+}
