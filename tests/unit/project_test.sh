@@ -79,6 +79,11 @@ api_finds_body()
 	atf_check -s exit:1 -o save:faults python3 "$STS_SOURCE/tools/check-api" t
 	atf_check -o ignore grep 'core.h does not stand alone in C11' faults
 	atf_check -o ignore grep 'core.h does not stand alone in C[+][+]17' faults
+	fresh
+	sed -i '/stasis_netbsd_wait6;/d' t/src/libstasis-netbsd.map
+	printf '.Fn ptrace "int"\n' >t/man/ptrace-netbsd.3
+	atf_check -s exit:1 -o match:'stasis_netbsd_wait6 is missing' -o match:'wait6 is in no man page' \
+		python3 "$STS_SOURCE/tools/check-api" --texts t
 }
 
 sts_tc man 60 "the man pages are correct mdoc" require.progs mandoc

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of the NetBSD layer share.
+ *
+ * The program has one session. A thread, the pump, takes each event from it and
+ * files it with the tracee it is of; the wait functions look there. A second
+ * thread, the host, attaches the volunteers: children that called PT_TRACE_ME.
+ * One lock guards everything; nothing that blocks is done under it but requests
+ * to the session.
+ */
+#ifndef STS_NETBSD_H
+#define STS_NETBSD_H
+
+#include <pthread.h>
+#include <stasis/stasis.h>
+#include <stdatomic.h>
+#include <sys/ptrace.h>
+#include <sys/queue.h>
+
+/* --- volunteers: memory shared with the children --------------------------------- */
+
+#define STS_NETBSD_SLOTS 128
+
+enum sts_slot_state { STS_SLOT_FREE, STS_SLOT_CLAIMED, STS_SLOT_POSTED, STS_SLOT_ANSWERED };
+
+struct sts_slot {
+	atomic_uint state;
+	_Atomic pid_t pid; /* the volunteer */
+	bool vforked;	   /* it runs in its parent's memory */
+	int error;	   /* the answer: 0 or errno */
+};
+
+struct sts_page {
+	pid_t owner;	    /* whose children may ask */
+	atomic_uint served; /* somebody answers */
+	atomic_uint posts;  /* counts what was posted */
+	struct sts_slot slots[STS_NETBSD_SLOTS];
+};
+
+/* --- tracees ------------------------------------------------------------------------ */
+
+enum sts_tracee_state {
+	STS_TRACEE_RUNNING,
+	STS_TRACEE_STOPPED, /* no wait function told of it yet */
+	STS_TRACEE_WAITED,  /* one did: requests are possible */
+	STS_TRACEE_ENDED,   /* no wait function told of it yet */
+};
+
+struct sts_tracee {
+	LIST_ENTRY(sts_tracee) link;
+	pid_t pid, pgid;
+	enum sts_tracee_state state;
+	int status;	       /* of the stop or the end, as wait(2) shows it */
+	struct sts_slot *slot; /* a volunteer that awaits its answer */
+	bool vforked;	       /* its tracer sleeps until it calls exec or ends: it must not be stopped */
+	lwpid_t lwp;	       /* that reported the stop */
+	enum stasis_event_kind kind;
+	struct ptrace_siginfo info;
+	struct ptrace_state report;
+	int event_mask;
+	sigset_t pass;
+	bool syscalls; /* set going by PT_SYSCALL */
+	bool emulate;  /* PT_SYSCALLEMU: the call shall not run */
+	bool emulated; /* nor shall its exit be told */
+	bool result_set;
+	long result; /* of the emulated call: RAX as PT_SETREGS left it */
+};
+LIST_HEAD(sts_tracees, sts_tracee);
+
+struct sts_tracer {
+	pthread_mutex_t lock;
+	pid_t owner; /* process whose state this is; 0: not started */
+	bool ending;
+	struct stasis_session *session;
+	struct sts_tracees tracees;
+	atomic_uint changed;  /* futex: some tracee's state is another */
+	atomic_uint attached; /* futex: the session has one more tracee */
+	pthread_t pump, host;
+	struct sts_page *page;	 /* for our children */
+	struct sts_page *parent; /* where we can ask */
+};
+
+extern struct sts_tracer sts_netbsd;
+
+/* --- tracer.c ------------------------------------------------------------------------- */
+/* Make this process a tracer, if it is none. The lock is held. 0 or errno. */
+int sts_netbsd_start(void);
+/* Whether this memory is that of the process it says: not in a child of vfork(2) or of a raw clone(2). */
+bool sts_netbsd_ours(void);
+void sts_netbsd_lock(void);
+void sts_netbsd_unlock(void);
+void sts_netbsd_changed(void);
+/* Sleep until the word is another, -1 with errno EINTR if a handler ran. */
+int sts_netbsd_sleep(atomic_uint *word, unsigned seen);
+void sts_netbsd_wake(atomic_uint *word);
+int sts_netbsd_thread(pthread_t *ret, void *(*body)(void *), void *arg);
+struct sts_tracee *sts_netbsd_find(pid_t pid);
+/* NULL without memory. */
+struct sts_tracee *sts_netbsd_add(pid_t pid);
+void sts_netbsd_remove(struct sts_tracee *t);
+/* errno for an error of the session. */
+int sts_netbsd_errno(int error);
+
+/* --- events.c --------------------------------------------------------------------------- */
+void *sts_netbsd_pump(void *arg);
+/* Tell the session which events are wanted. */
+int sts_netbsd_mask_apply(const struct sts_tracee *t);
+struct stasis_event_mask sts_netbsd_mask(int event_mask, bool syscalls);
+
+/* --- volunteer.c -------------------------------------------------------------------------- */
+void *sts_netbsd_host(void *arg);
+int sts_netbsd_volunteer(void);
+void sts_netbsd_answer(struct sts_slot *slot, int error);
+
+/* --- watch.c ------------------------------------------------------------------------------- */
+/* Have `changed` bumped when an ordinary child does something that waitid() with these arguments would tell. */
+int sts_netbsd_watch(int idtype, pid_t id, int options);
+void sts_netbsd_watch_end(void);
+void sts_netbsd_watch_forget(void);
+
+/* --- inspect.c: requests that look into a stopped tracee; 0 or errno -------------------------- */
+int sts_netbsd_lwp_arg(const struct sts_tracee *t, int data, lwpid_t *ret);
+int sts_netbsd_lwpinfo(struct sts_tracee *t, void *addr, int size);
+int sts_netbsd_lwpstatus(struct sts_tracee *t, int request, void *addr, int size);
+int sts_netbsd_word(struct sts_tracee *t, int request, void *addr, int *word);
+int sts_netbsd_io(struct sts_tracee *t, struct ptrace_io_desc *io);
+int sts_netbsd_dump(struct sts_tracee *t, const char *path, int len);
+
+/* --- regs.c ------------------------------------------------------------------------------------ */
+bool sts_netbsd_is_regs(int request);
+int sts_netbsd_regs(struct sts_tracee *t, int request, void *addr, int data);
+
+#endif

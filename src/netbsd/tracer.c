@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The state of the process as a tracer: made on first use, not inherited by children. */
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "netbsd/netbsd.h"
+
+struct sts_tracer sts_netbsd = {.lock = PTHREAD_MUTEX_INITIALIZER, .tracees = LIST_HEAD_INITIALIZER(tracees)};
+
+void sts_netbsd_lock(void)
+{
+	pthread_mutex_lock(&sts_netbsd.lock);
+}
+
+void sts_netbsd_unlock(void)
+{
+	pthread_mutex_unlock(&sts_netbsd.lock);
+}
+
+bool sts_netbsd_ours(void)
+{
+	return sts_netbsd.owner == getpid();
+}
+
+/* --- sleeping and waking ------------------------------------------------------------ */
+
+/* Not private: the words of the page are shared between processes. */
+int sts_netbsd_sleep(atomic_uint *word, unsigned seen)
+{
+	long r = syscall(SYS_futex, word, FUTEX_WAIT, seen, NULL, NULL, 0);
+
+	return r < 0 && errno == EINTR ? -1 : 0;
+}
+
+void sts_netbsd_wake(atomic_uint *word)
+{
+	atomic_fetch_add(word, 1);
+	syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+void sts_netbsd_changed(void)
+{
+	sts_netbsd_wake(&sts_netbsd.changed);
+}
+
+/* A thread of the library's own: the program's signals are not for it. */
+int sts_netbsd_thread(pthread_t *ret, void *(*body)(void *), void *arg)
+{
+	sigset_t all, old;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	int r = pthread_create(ret, NULL, body, arg);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return r;
+}
+
+/* --- tracees --------------------------------------------------------------------------- */
+
+struct sts_tracee *sts_netbsd_find(pid_t pid)
+{
+	struct sts_tracee *t;
+
+	LIST_FOREACH(t, &sts_netbsd.tracees, link)
+	if (t->pid == pid)
+		break;
+	return t;
+}
+
+struct sts_tracee *sts_netbsd_add(pid_t pid)
+{
+	struct sts_tracee *t = calloc(1, sizeof *t);
+
+	if (!t)
+		return NULL;
+	t->pid = pid;
+	t->pgid = getpgid(pid);
+	sigemptyset(&t->pass);
+	LIST_INSERT_HEAD(&sts_netbsd.tracees, t, link);
+	sts_netbsd_wake(&sts_netbsd.attached);
+	return t;
+}
+
+void sts_netbsd_remove(struct sts_tracee *t)
+{
+	LIST_REMOVE(t, link);
+	free(t);
+	sts_netbsd_changed();
+}
+
+int sts_netbsd_errno(int error)
+{
+	return error == STASIS_E_ALREADY_TRACED ? EBUSY : stasis_error_errno(error);
+}
+
+/* --- beginning and end --------------------------------------------------------------------- */
+
+static int page_make(void)
+{
+	struct sts_page *page = sts_netbsd.page;
+
+	if (page)
+		return 0;
+	page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED)
+		return errno;
+	page->owner = getpid();
+	sts_netbsd.page = page;
+	return 0;
+}
+
+static int session_make(void)
+{
+	/* NetBSD kills what is traced when its tracer dies. */
+	const struct stasis_session_opts opts = {
+		.size = sizeof opts, .flags = STASIS_SESSION_KEEP_ENDED, .death = STASIS_DEATH_KILL};
+	const struct stasis_event_mask mask = sts_netbsd_mask(0, false);
+	int r = stasis_session_create(&opts, &sts_netbsd.session);
+
+	if (r < 0)
+		return sts_netbsd_errno(r);
+	r = stasis_event_mask_set(sts_netbsd.session, 0, &mask);
+	if (r < 0)
+		stasis_session_destroy(sts_netbsd.session);
+	return sts_netbsd_errno(r);
+}
+
+static int threads_make(void)
+{
+	int r = sts_netbsd_thread(&sts_netbsd.pump, sts_netbsd_pump, NULL);
+
+	if (r != 0)
+		return r;
+	r = sts_netbsd_thread(&sts_netbsd.host, sts_netbsd_host, NULL);
+	if (r != 0) {
+		sts_netbsd.ending = true;
+		sts_netbsd_unlock();
+		sts_netbsd_wake(&sts_netbsd.attached);
+		pthread_join(sts_netbsd.pump, NULL);
+		sts_netbsd_lock();
+		sts_netbsd.ending = false;
+	}
+	return r;
+}
+
+int sts_netbsd_start(void)
+{
+	if (sts_netbsd_ours())
+		return 0;
+	if (sts_netbsd.owner != 0)
+		return EPERM; /* our parent's memory */
+	int r = page_make();
+	if (r == 0)
+		r = session_make();
+	if (r != 0)
+		return r;
+	r = threads_make();
+	if (r != 0) {
+		stasis_session_destroy(sts_netbsd.session);
+		return r;
+	}
+	sts_netbsd.owner = getpid();
+	atomic_store(&sts_netbsd.page->served, 1);
+	return 0;
+}
+
+void stasis_netbsd_end(void)
+{
+	struct sts_tracee *t;
+
+	if (!sts_netbsd_ours())
+		return;
+	sts_netbsd_lock();
+	sts_netbsd.ending = true;
+	atomic_store(&sts_netbsd.page->served, 0);
+	sts_netbsd_unlock();
+	stasis_session_wake(sts_netbsd.session);
+	sts_netbsd_wake(&sts_netbsd.attached);
+	sts_netbsd_wake(&sts_netbsd.page->posts);
+	pthread_join(sts_netbsd.pump, NULL);
+	pthread_join(sts_netbsd.host, NULL);
+	sts_netbsd_watch_end();
+	stasis_session_destroy(sts_netbsd.session);
+	while ((t = LIST_FIRST(&sts_netbsd.tracees)))
+		sts_netbsd_remove(t);
+	munmap(sts_netbsd.page, sizeof *sts_netbsd.page);
+	sts_netbsd.page = NULL;
+	sts_netbsd.session = NULL;
+	sts_netbsd.owner = 0;
+	sts_netbsd.ending = false;
+}
+
+/* --- fork ------------------------------------------------------------------------------------ */
+
+static bool is_traced(void)
+{
+	char line[128];
+	bool traced = false;
+	FILE *f = fopen("/proc/self/status", "re");
+
+	if (!f)
+		return false;
+	while (fgets(line, sizeof line, f))
+		if (strncmp(line, "TracerPid:", 10) == 0)
+			traced = strtol(line + 10, NULL, 10) != 0;
+	fclose(f);
+	return traced;
+}
+
+/*
+ * Whoever answers a child must be there before the child is. But who is traced
+ * shall not show its tracer threads that its own program does not have: it
+ * becomes a tracer with its first request.
+ */
+static void ready_for_children(void)
+{
+	if (sts_netbsd.owner == 0 && !is_traced())
+		(void)sts_netbsd_start();
+}
+
+static void fork_prepare(void)
+{
+	sts_netbsd_lock();
+}
+
+static void fork_parent(void)
+{
+	sts_netbsd_unlock();
+}
+
+/* Nothing of the parent's is the child's, but the page where it can ask. */
+static void fork_child(void)
+{
+	struct sts_page *parent = sts_netbsd.page;
+
+	if (sts_netbsd.owner == 0)
+		parent = NULL;
+	memset(&sts_netbsd, 0, sizeof sts_netbsd);
+	pthread_mutex_init(&sts_netbsd.lock, NULL);
+	LIST_INIT(&sts_netbsd.tracees);
+	sts_netbsd.parent = parent;
+	sts_netbsd_watch_forget();
+}
+
+void stasis_netbsd_before_fork(void)
+{
+	sts_netbsd_lock();
+	ready_for_children();
+	sts_netbsd_unlock();
+}
+
+/* Under the C library's own name, which this file does not lead elsewhere. */
+pid_t sts_libc_fork(void) __asm__("fork");
+
+pid_t fork(void)
+{
+	stasis_netbsd_before_fork();
+	return sts_libc_fork();
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+	pthread_atfork(fork_prepare, fork_parent, fork_child);
+}
