@@ -15,8 +15,9 @@ static const struct {
 	uint64_t kinds;
 } kinds_of[] = {
 	{PTRACE_FORK, STASIS_EVENT_BIT(STASIS_EVENT_FORK) | STASIS_EVENT_BIT(STASIS_EVENT_CLONE)},
-	/* A clone that is no vfork may suspend its parent all the same. */
-	{PTRACE_VFORK, STASIS_EVENT_BIT(STASIS_EVENT_VFORK) | STASIS_EVENT_BIT(STASIS_EVENT_CLONE)},
+	/* Any clone may suspend its parent. */
+	{PTRACE_VFORK, STASIS_EVENT_BIT(STASIS_EVENT_VFORK) | STASIS_EVENT_BIT(STASIS_EVENT_FORK) |
+			       STASIS_EVENT_BIT(STASIS_EVENT_CLONE)},
 	{PTRACE_VFORK_DONE, STASIS_EVENT_BIT(STASIS_EVENT_VFORK_DONE)},
 	{PTRACE_LWP_CREATE, STASIS_EVENT_BIT(STASIS_EVENT_LWP_CREATE)},
 	{PTRACE_LWP_EXIT, STASIS_EVENT_BIT(STASIS_EVENT_LWP_EXIT)},
@@ -53,17 +54,19 @@ static void go_on(pid_t pid)
 	(void)!stasis_resume(sts_netbsd.session, pid, NULL, 0);
 }
 
-/* As the kernel does it for children; who has no handler never notices. */
+/*
+ * As the kernel does it for children; who has no handler never notices. The
+ * kernel alone may use the codes of SIGCHLD.
+ */
 static void tell_program(const struct sts_tracee *t)
 {
-	siginfo_t info = {.si_signo = SIGCHLD, .si_code = CLD_TRAPPED};
+	siginfo_t info = {.si_signo = SIGCHLD, .si_code = SI_QUEUE};
+	int status = t->status;
 
 	info.si_pid = t->pid;
-	info.si_status = t->state == STS_TRACEE_STOPPED ? WSTOPSIG(t->status) : t->status;
-	if (t->state == STS_TRACEE_ENDED) {
-		info.si_code = WIFEXITED(t->status) ? CLD_EXITED : CLD_KILLED;
-		info.si_status = WIFEXITED(t->status) ? WEXITSTATUS(t->status) : WTERMSIG(t->status);
-	}
+	info.si_status = WIFSTOPPED(status)  ? WSTOPSIG(status)
+			 : WIFEXITED(status) ? WEXITSTATUS(status)
+					     : WTERMSIG(status);
 	syscall(SYS_rt_sigqueueinfo, getpid(), SIGCHLD, &info);
 	sts_netbsd_changed();
 }
@@ -183,16 +186,9 @@ static void file_syscall(struct sts_tracee *t, const struct stasis_event *ev)
 
 static int birth_bit(const struct stasis_event *ev)
 {
-	switch (ev->kind) {
-	case STASIS_EVENT_FORK:
-		return PTRACE_FORK;
-	case STASIS_EVENT_VFORK:
-		return PTRACE_VFORK;
-	case STASIS_EVENT_POSIX_SPAWN:
+	if (ev->kind == STASIS_EVENT_POSIX_SPAWN)
 		return PTRACE_POSIX_SPAWN;
-	default:
-		return ev->data.birth.clone_flags & CLONE_VFORK ? PTRACE_VFORK : PTRACE_FORK;
-	}
+	return ev->data.birth.clone_flags & CLONE_VFORK ? PTRACE_VFORK : PTRACE_FORK;
 }
 
 static struct sts_tracee *child_add(const struct sts_tracee *parent, pid_t pid)

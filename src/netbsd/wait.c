@@ -7,6 +7,8 @@
 #include <unistd.h>
 #include "netbsd/netbsd.h"
 
+#define CHILD_STATES (WEXITED | WSTOPPED | WCONTINUED)
+
 /* One call, whichever function it came by. */
 struct request {
 	idtype_t idtype;
@@ -39,8 +41,8 @@ static int status_of(const siginfo_t *info)
 static pid_t child_wait(struct request *q, int more_options)
 {
 	memset(&q->info, 0, sizeof q->info);
-	if (!(q->options & (WEXITED | WSTOPPED | WCONTINUED)))
-		return -ECHILD;
+	if (!(q->options & CHILD_STATES)) /* only whether there are any */
+		return syscall(SYS_waitid, q->idtype, q->id, NULL, WEXITED | WNOWAIT | WNOHANG, NULL) < 0 ? -errno : 0;
 	if (syscall(SYS_waitid, q->idtype, q->id, &q->info, (q->options & ~WTRAPPED) | more_options, &q->usage) < 0)
 		return -errno;
 	q->status = q->info.si_pid ? status_of(&q->info) : 0;
@@ -139,11 +141,9 @@ static pid_t tracee_wait(struct request *q, struct sts_tracee *t)
 /* Somebody who has no tracee must sleep where the kernel tells him of children, if he has any. */
 static int watch_children(const struct request *q)
 {
-	const int states = WEXITED | WSTOPPED | WCONTINUED;
-
-	if (q->idtype == P_PID && sts_netbsd_find(q->id))
+	if (!(q->options & CHILD_STATES) || (q->idtype == P_PID && sts_netbsd_find(q->id)))
 		return 0;
-	return sts_netbsd_watch(q->idtype, q->id, q->options & (states | __WALL | __WCLONE | __WNOTHREAD));
+	return sts_netbsd_watch(q->idtype, q->id, q->options & (CHILD_STATES | __WALL | __WCLONE | __WNOTHREAD));
 }
 
 /* The pid; 0: nothing yet; -errno; -EAGAIN: sleep, and look again. */
@@ -232,7 +232,7 @@ pid_t wait6(idtype_t idtype, id_t id, int *status, int options, struct wrusage *
 {
 	struct request q = {.idtype = idtype, .id = (pid_t)id, .options = options};
 
-	if (!(options & (WEXITED | WSTOPPED | WCONTINUED | WTRAPPED))) {
+	if (!(options & (CHILD_STATES | WTRAPPED))) {
 		errno = EINVAL;
 		return -1;
 	}
