@@ -46,7 +46,8 @@ static enum sts_run how_to_run(const struct sts_lwp *lwp)
 	/* Should the job's stop be over already, the kernel says so at once. */
 	if (lwp->stop.kind == STS_REPORT_GROUP)
 		return STS_RUN_LISTEN;
-	bool exits = sts_event_wanted(p, STASIS_EVENT_SYSCALL_EXIT);
+	/* The result of a skipped call is set at its exit, wanted or not. */
+	bool exits = sts_event_wanted(p, STASIS_EVENT_SYSCALL_EXIT) || lwp->skip;
 	bool calls = exits || sts_event_wanted(p, STASIS_EVENT_SYSCALL_ENTER);
 	if (lwp->action == STASIS_STEP || lwp->sticky_step) {
 		/* The kernel's single step would pass a call without its events. */

@@ -286,6 +286,21 @@ STS_TC_BOTH(skip_i386, 20, "the same of an i386 tracee")
 	skip("actor-32", true);
 }
 
+STS_TC_BOTH(skip_unwatched, 20, "the given result stands though calls are no longer wanted")
+{
+	struct stasis_event ev;
+	struct tracing t;
+
+	begin(&t, "actor", true, STASIS_EVENTS_SYSCALL);
+	actor_tell(&t.a, "getpid 1");
+	expect_call(&t, STASIS_EVENT_SYSCALL_ENTER, getpid_number("actor"), &ev);
+	STS_OK_S(t.a.s, stasis_syscall_skip(t.a.s, t.a.pid, 4242));
+	sts_want(t.a.s, t.a.pid, 0);
+	go_on(&t, &ev);
+	ATF_REQUIRE_EQ(run_out(&t), 4242);
+	finish(&t);
+}
+
 STS_TC_BOTH(skip_is_true, 20, "what is skipped has no effect: a kill that would end it")
 {
 	struct stasis_event ev;
