@@ -34,7 +34,7 @@ void nb_fails_(int wanted, int result, const char *text, const char *file, int l
 bool nb_wait_has_pid(void);
 /* The status that it tells of this process next. */
 int nb_wait(pid_t pid);
-/* The same without waiting: false if there is none yet. Not for functions without a pid. */
+/* The same without waiting: false if there is none yet. For a case with one process; wait() has wait4() for it. */
 bool nb_poll(pid_t pid, int *status_ret);
 /* No tracee and no child is left: ECHILD. */
 void nb_wait_none(void);
