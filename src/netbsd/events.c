@@ -167,7 +167,10 @@ static void file_syscall(struct sts_tracee *t, const struct stasis_event *ev)
 	siginfo_t *info = &t->info.psi_siginfo;
 	bool leaves = ev->kind == STASIS_EVENT_SYSCALL_EXIT;
 
-	if (leaves && t->emulated) {
+	if (!leaves)
+		sts_netbsd_call_entered(t, ev->tid);
+	bool told = !leaves || sts_netbsd_call_left(t, ev->tid);
+	if (!told || (leaves && t->emulated)) {
 		t->emulated = false;
 		go_on(ev->pid);
 		return;
@@ -275,6 +278,7 @@ static void file_stopped(struct sts_tracee *t, const struct stasis_event *ev)
 		break;
 	case STASIS_EVENT_EXEC:
 		t->vforked = false;
+		sts_netbsd_call_execed(t, ev->data.exec.former_tid);
 		stop_trap(t, ev, TRAP_EXEC);
 		break;
 	case STASIS_EVENT_SYSCALL_ENTER:

@@ -59,6 +59,8 @@ struct sts_tracee {
 	struct ptrace_state report;
 	int event_mask;
 	sigset_t pass;
+	lwpid_t *called; /* LWPs in a call whose entry was told */
+	size_t n_called, called_room;
 	bool syscalls; /* set going by PT_SYSCALL */
 	bool emulate;  /* PT_SYSCALLEMU: the call shall not run */
 	bool emulated; /* nor shall its exit be told */
@@ -106,6 +108,12 @@ void *sts_netbsd_pump(void *arg);
 /* Tell the session which events are wanted. */
 int sts_netbsd_mask_apply(const struct sts_tracee *t);
 struct stasis_event_mask sts_netbsd_mask(int event_mask, bool syscalls);
+
+/* --- calls.c -------------------------------------------------------------------------------- */
+void sts_netbsd_call_entered(struct sts_tracee *t, lwpid_t lwp);
+/* Whether its entry was told. */
+bool sts_netbsd_call_left(struct sts_tracee *t, lwpid_t lwp);
+void sts_netbsd_call_execed(struct sts_tracee *t, lwpid_t former);
 
 /* --- volunteer.c -------------------------------------------------------------------------- */
 void *sts_netbsd_host(void *arg);

@@ -90,6 +90,7 @@ struct sts_tracee *sts_netbsd_add(pid_t pid)
 void sts_netbsd_remove(struct sts_tracee *t)
 {
 	LIST_REMOVE(t, link);
+	free(t->called);
 	free(t);
 	sts_netbsd_changed();
 }

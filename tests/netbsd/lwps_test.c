@@ -263,6 +263,7 @@ STS_TC(deadlock, 30, "EDEADLK if nothing would run")
 	NB_FAILS(EDEADLK, ptrace(PT_CONTINUE, pid, NB_HERE, -board->lwp[1]));
 	NB_OK(ptrace(PT_RESUME, pid, NULL, board->lwp[1]));
 	NB_FAILS(EDEADLK, ptrace(PT_CONTINUE, pid, NB_HERE, -board->lwp[0]));
+	NB_FAILS(EDEADLK, ptrace(PT_STEP, pid, NB_HERE, board->lwp[0])); /* though another would run */
 	nb_continue(pid, 0);
 	counts_on(1);
 	stop_again(pid);

@@ -116,3 +116,38 @@ STS_TC(emulated_exit_silent, 20, "PT_SYSCALLEMU: the exit of the call is not rep
 	nb_exited(pid, 7);
 	nb_end();
 }
+
+static int execs(void *arg)
+{
+	execl("/bin/true", "true", NULL);
+	return NB_CHILD_BAD;
+}
+
+STS_TC(no_exit_without_entry, 20, "the exit of a call whose entry was not reported is none: an exec")
+{
+	pid_t pid = nb_volunteer(execs, NULL);
+
+	nb_continue(pid, 0);
+	nb_trapped(pid, TRAP_EXEC);
+	nb_syscall(pid);
+	nb_trapped(pid, TRAP_SCE);
+	nb_continue(pid, 0);
+	nb_exited(pid, 0);
+	nb_end();
+}
+
+STS_TC(exec_with_entry, 20, "an exec whose entry was reported has its exit after TRAP_EXEC")
+{
+	pid_t pid = nb_volunteer(execs, NULL);
+
+	entry_of(pid, SYS_execve);
+	nb_syscall(pid);
+	nb_trapped(pid, TRAP_EXEC);
+	nb_syscall(pid);
+	struct ptrace_siginfo info = nb_trapped(pid, TRAP_SCX);
+	ATF_REQUIRE_EQ(info.psi_siginfo.si_sysnum, SYS_execve);
+	ATF_REQUIRE_EQ(info.psi_siginfo.si_error, 0);
+	nb_continue(pid, 0);
+	nb_exited(pid, 0);
+	nb_end();
+}
