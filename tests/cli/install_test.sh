@@ -38,6 +38,18 @@ static_body()
 	traces ./client
 }
 
+sts_tc netbsd 60 "a tracer for NetBSD builds with pkg-config alone, shared and static" require.progs "pkg-config cc meson"
+netbsd_body()
+{
+	install_here
+	for kind in '' -static; do
+		# shellcheck disable=SC2046,SC2086 # flags
+		atf_check cc -Wall -Wextra -Werror $kind -o tracer "$STS_SOURCE/examples/netbsd/calls.c" \
+			$(pkg-config ${kind:+--static} --cflags --libs stasis-netbsd)
+		atf_check -s exit:7 -o match:' ends with 0x700$' env LD_LIBRARY_PATH="$libdir" ./tracer sh -c 'exit 7'
+	done
+}
+
 sts_tc cxx 60 "a C++ client builds and runs" require.progs "pkg-config c++ meson"
 cxx_body()
 {
@@ -74,9 +86,10 @@ sts_tc complete 60 "the program, every header and every man page are installed" 
 complete_body()
 {
 	install_here
-	for header in "$STS_SOURCE"/include/stasis/*.h; do
-		[ -n "$(find dest -path "*/include/stasis/${header##*/}")" ] || atf_fail "${header##*/} is not installed"
-	done
+	(cd "$STS_SOURCE/include" && find stasis -name '*.h') >headers
+	while read -r header; do
+		[ -n "$(find dest -path "*/include/$header")" ] || atf_fail "$header is not installed"
+	done <headers
 	for page in "$STS_SOURCE"/man/*.[1-9]; do
 		[ -f "$page" ] || continue
 		[ -n "$(find dest -path "*/man/*" -name "${page##*/}*")" ] || atf_fail "${page##*/} is not installed"

@@ -106,17 +106,80 @@ static void sigchld(pid_t pid)
 	nb_continue(pid, SIGCHLD);
 }
 
+static void unrelated_end(void);
+
 static void ends(pid_t pid)
 {
 	nb_exited(pid, PARENT_STATUS);
+	unrelated_end();
 	nb_end();
+}
+
+/* --- who traces: the parent of a volunteer, or somebody who attaches a grandchild ------------------------ */
+
+static struct {
+	int pid[2], go[2];
+} road;
+
+/* The grandchild's parent: takes its status on. */
+static int fosters(int (*body)(void *), void *arg)
+{
+	int status;
+	pid_t pid = (pid_t)syscall(SYS_fork);
+
+	if (pid == 0) {
+		char byte;
+
+		NB_CHILD(read(road.go[0], &byte, 1) == 1);
+		_exit(body(arg));
+	}
+	NB_CHILD(write(road.pid[1], &pid, sizeof pid) == sizeof pid);
+	NB_CHILD(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static pid_t foster;
+
+/* A stopped tracee that is about to do this; no child of ours. */
+static pid_t unrelated(int (*body)(void *), void *arg)
+{
+	pid_t pid;
+
+	STS_SYS(pipe(road.pid));
+	STS_SYS(pipe(road.go));
+	foster = (pid_t)STS_SYS(fork());
+	if (foster == 0)
+		_exit(fosters(body, arg));
+	ATF_REQUIRE_EQ(read(road.pid[0], &pid, sizeof pid), sizeof pid);
+	NB_OK(ptrace(PT_ATTACH, pid, NULL, 0));
+	nb_stopped(pid, SIGSTOP);
+	ATF_REQUIRE_EQ(write(road.go[1], "x", 1), 1);
+	return pid;
+}
+
+static void unrelated_end(void)
+{
+	if (foster == 0)
+		return;
+	nb_exited(foster, PARENT_STATUS);
+	for (int i = 0; i < 2; i++) {
+		close(road.pid[i]);
+		close(road.go[i]);
+	}
+}
+
+static bool by_stranger;
+
+static pid_t begin(int (*body)(void *), void *arg)
+{
+	return by_stranger ? unrelated(body, arg) : nb_volunteer(body, arg);
 }
 
 /* --- seen: both sides, whoever is continued first ------------------------------------------------------- */
 
 static void seen(int (*body)(void *), void *arg, int event, bool done, bool child_first)
 {
-	pid_t pid = nb_volunteer(body, arg);
+	pid_t pid = begin(body, arg);
 
 	nb_events(pid, event | (done ? PTRACE_VFORK_DONE : 0));
 	nb_continue(pid, 0);
@@ -193,7 +256,7 @@ STS_TC(clone_vfork_seen, 20, "a clone that suspends its parent is reported as a 
 
 static void unseen(int (*body)(void *), void *arg, int mask)
 {
-	pid_t pid = nb_volunteer(body, arg);
+	pid_t pid = begin(body, arg);
 
 	nb_events(pid, mask);
 	nb_continue(pid, 0);
@@ -228,6 +291,46 @@ STS_TC(clone_vfork_unseen, 20, "a clone that suspends its parent is no event if 
 	int flags = SIGCHLD | CLONE_VFORK;
 
 	unseen(by_clone, &flags, PTRACE_FORK);
+}
+
+/* --- the same by a tracer who is no parent ------------------------------------------------------------- */
+
+STS_TC(stranger_fork, 20, "fork, seen by a tracer who is not the parent")
+{
+	by_stranger = true;
+	seen(by_fork, NULL, PTRACE_FORK, false, true);
+}
+
+STS_TC(stranger_vfork, 20, "vfork, seen by a tracer who is not the parent")
+{
+	by_stranger = true;
+	seen(by_vfork, NULL, PTRACE_VFORK, true, true);
+}
+
+STS_TC(stranger_spawn, 20, "posix_spawn, seen by a tracer who is not the parent")
+{
+	by_stranger = true;
+	seen(by_spawn, NULL, PTRACE_POSIX_SPAWN, false, true);
+}
+
+STS_TC(stranger_clone, 20, "clone, seen by a tracer who is not the parent")
+{
+	int flags = SIGCHLD | CLONE_VM;
+
+	by_stranger = true;
+	seen(by_clone, &flags, PTRACE_FORK, false, false);
+}
+
+STS_TC(stranger_unseen, 20, "fork, not wanted by a tracer who is not the parent")
+{
+	by_stranger = true;
+	unseen(by_fork, NULL, PTRACE_VFORK);
+}
+
+STS_TC(stranger_vfork_unseen, 20, "vfork, not wanted by a tracer who is not the parent")
+{
+	by_stranger = true;
+	unseen(by_vfork, NULL, PTRACE_FORK);
 }
 
 /* --- one side is let go or killed ----------------------------------------------------------------------------- */

@@ -378,3 +378,38 @@ STS_TC(sigchld, 20, "a stop of a tracee is told by SIGCHLD too")
 	STS_SYS(sigprocmask(SIG_SETMASK, &old, NULL));
 	nb_end();
 }
+
+/* --- the tracer's death ------------------------------------------------------------------------------------ */
+
+static int dies_tracing(void *arg)
+{
+	const int *pids = arg;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		NB_CHILD(ptrace(PT_TRACE_ME, 0, NULL, 0) == 0);
+		raise(SIGSTOP);
+		for (;;)
+			pause();
+	}
+	NB_CHILD(waitpid(pid, &status, 0) == pid && status == W_STOPCODE(SIGSTOP));
+	NB_CHILD(write(pids[1], &pid, sizeof pid) == sizeof pid);
+	kill(getpid(), SIGKILL);
+	return NB_CHILD_BAD;
+}
+
+STS_TC(tracer_death, 20, "what is traced dies with its tracer")
+{
+	int pids[2];
+	pid_t tracee;
+
+	STS_SYS(pipe(pids));
+	pid_t pid = nb_child(dies_tracing, pids);
+	ATF_REQUIRE_EQ(read(pids[0], &tracee, sizeof tracee), sizeof tracee);
+	nb_killed(pid, SIGKILL);
+	sts_await_state(tracee, tracee, "Z0");
+	close(pids[0]);
+	close(pids[1]);
+	nb_end();
+}
