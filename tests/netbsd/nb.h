@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <lwp.h>
+#include <sys/cdefs.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
