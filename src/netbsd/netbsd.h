@@ -71,7 +71,7 @@ LIST_HEAD(sts_tracees, sts_tracee);
 
 struct sts_tracer {
 	pthread_mutex_t lock;
-	pid_t owner; /* process whose state this is; 0: not started */
+	_Atomic pid_t owner; /* process whose state this is; 0: not started */
 	bool ending;
 	struct stasis_session *session;
 	struct sts_tracees tracees;

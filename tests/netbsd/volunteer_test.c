@@ -143,6 +143,46 @@ STS_TC(vfork_raise_fatal, 20, "a fatal signal kills a vforked volunteer")
 	nb_end();
 }
 
+/* Written without calls: the stack is the parent's. */
+__attribute__((noinline)) static void crash(int signal)
+{
+	switch (signal) {
+	case SIGSEGV:
+		__asm__ volatile("movl $0, 0");
+		break;
+	case SIGILL:
+		__asm__ volatile("ud2");
+		break;
+	case SIGFPE:
+		__asm__ volatile("xorl %%ecx, %%ecx\n\tidivl %%ecx" : : "a"(1), "d"(0) : "ecx");
+		break;
+	default:
+		__asm__ volatile("int3");
+	}
+}
+
+static pid_t vforked_crash(int signal)
+{
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		if (ptrace(PT_TRACE_ME, 0, NULL, 0) != 0)
+			_exit(NB_CHILD_BAD);
+		crash(signal);
+		_exit(6);
+	}
+	return pid;
+}
+
+STS_TC(vfork_crash, 20, "a fault kills a vforked volunteer, as it would without a tracer")
+{
+	static const int signals[] = {SIGSEGV, SIGILL, SIGFPE, SIGTRAP};
+
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+		nb_killed(vforked_crash(signals[i]), signals[i]);
+	nb_end();
+}
+
 STS_TC(orphan, 20, "who has no tracer for a parent cannot volunteer: EPERM")
 {
 	/* Forked by the C library's name: nobody was made ready. */
