@@ -24,36 +24,31 @@ static LIST_HEAD(, watch) watches = LIST_HEAD_INITIALIZER(watches);
 
 static void watch_once(const struct watch *w)
 {
-	int type;
-
 	/* Asynchronously: nothing is held in here, and a system call made directly is no cancellation point. */
-	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
 	while (syscall(SYS_waitid, w->idtype, w->id, NULL, w->options | WNOWAIT, NULL) < 0 && errno == EINTR)
 		;
-	pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
+	pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, NULL);
 }
 
 static void *watch_body(void *arg)
 {
 	struct watch *w = arg;
-	int state;
 
 	for (;;) {
 		unsigned go = atomic_load(&w->go);
 
 		watch_once(w);
-		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 		sts_netbsd_lock();
 		w->watching = false;
 		sts_netbsd_changed();
 		sts_netbsd_unlock();
-		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state);
+		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
 		while (atomic_load(&w->go) == go) {
-			int type;
-
-			pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+			pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
 			sts_netbsd_sleep(&w->go, go);
-			pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
+			pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, NULL);
 		}
 	}
 	return NULL;
