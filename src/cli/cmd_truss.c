@@ -3,6 +3,7 @@
 #include "cli/truss.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -85,7 +86,7 @@ static void line(struct truss *t, pid_t tid, const char *color, const char *form
 static void end_call(struct truss *t, struct tracked *lwp)
 {
 	if (lwp->call.active)
-		truss_call_leave(&t->out, lwp->tid, &lwp->call, " <unfinished ...>)", "?");
+		truss_call_leave(&t->out, lwp->tid, &lwp->call, " <unfinished ...>)", "?", TRUSS_UNFINISHED);
 }
 
 /* --- system calls ------------------------------------------------------------------------- */
@@ -105,11 +106,12 @@ static void on_enter(struct truss *t, const struct stasis_event *e)
 		return;
 	call->data = e->data.syscall;
 	clock_gettime(CLOCK_MONOTONIC, &call->start);
+	call->wanted = truss_call_looks_for(&source, call, &t->options, false);
 	sts_text_init(&text, t->buffer, RECORD_MAX);
 	sts_decode_enter(truss_decoder(&source, call, &t->options), &call->data, &text);
 	truss_call_enter(&t->out, e->tid, call, t->buffer);
 	if (sts_decode_never_returns(call->data.abi, call->data.number))
-		truss_call_leave(&t->out, e->tid, call, ")", "?");
+		truss_call_leave(&t->out, e->tid, call, ")", "?", TRUSS_UNFINISHED);
 }
 
 /* Where execvp(3) finds it. */
@@ -136,6 +138,14 @@ static void add_shortened(struct sts_text *text, const char *s, size_t limit)
 		sts_text_add(text, "...");
 }
 
+static bool names_program(const struct truss *t, const char *path)
+{
+	char real[PATH_MAX];
+
+	return truss_paths_match(&t->options.paths, path) ||
+	       (realpath(path, real) && truss_paths_match(&t->options.paths, real));
+}
+
 /* The launched program's own execve: its entry was before we could see calls, but we made it. */
 static void show_launch(struct truss *t, const struct stasis_event *e, struct truss_call *call)
 {
@@ -143,6 +153,11 @@ static void show_launch(struct truss *t, const struct stasis_event *e, struct tr
 	char path[4096];
 	int n = 0;
 
+	call->data = e->data.syscall;
+	call->data.abi = STASIS_ABI_X86_64;
+	call->data.number = (uint64_t)stasis_syscall_number(STASIS_ABI_X86_64, "execve");
+	if (!sts_call_filter_match(&t->options.calls, call->data.abi, call->data.number))
+		return;
 	find_program(t->options.command[0], path, sizeof path);
 	sts_text_init(&text, t->buffer, RECORD_MAX);
 	sts_text_add(&text, "execve(");
@@ -154,10 +169,22 @@ static void show_launch(struct truss *t, const struct stasis_event *e, struct tr
 	while (environ[n])
 		n++;
 	sts_text_add(&text, "], %p /* %d vars */", (void *)environ, n);
-	call->data = e->data.syscall;
 	clock_gettime(CLOCK_MONOTONIC, &call->start);
+	call->wanted = !truss_options_look(&t->options) || names_program(t, path);
 	truss_call_enter(&t->out, e->tid, call, t->buffer);
-	truss_call_leave(&t->out, e->tid, call, ")", "0");
+	truss_call_leave(&t->out, e->tid, call, ")", "0", TRUSS_SUCCESSFUL);
+}
+
+/* The exit of a call whose entry we did not show: unwanted, made by our launch, or under way when we attached. */
+static bool begin_late(struct truss *t, const struct stasis_event *e, struct truss_call *call)
+{
+	if (e->pid == t->command_pid && !t->launch_shown) {
+		t->launch_shown = true;
+		show_launch(t, e, call);
+		return false;
+	}
+	on_enter(t, e);
+	return call->active;
 }
 
 static void on_leave(struct truss *t, const struct stasis_event *e)
@@ -168,22 +195,20 @@ static void on_leave(struct truss *t, const struct stasis_event *e)
 	struct truss_source source = source_of(t, e->pid);
 
 	truss_rings_track(&source, &e->data.syscall);
-	if (!sts_call_filter_match(&t->options.calls, e->data.syscall.abi, e->data.syscall.number))
+	if (!call->active && !begin_late(t, e, call))
 		return;
-	if (!call->active && e->pid == t->command_pid && !t->launch_shown) {
-		t->launch_shown = true;
-		show_launch(t, e, call);
-		return;
-	}
-	if (!call->active) { /* attached in the middle of it */
-		on_enter(t, e);
-		call->data.abi = e->data.syscall.abi;
-	}
+	/* An exec may have changed the ABI: what was called is told by the entry. */
+	enum stasis_abi abi = call->data.abi;
+	uint64_t number = call->data.number;
 	call->data = e->data.syscall;
+	call->data.abi = abi;
+	call->data.number = number;
 	sts_text_init(&text, t->buffer, RECORD_MAX);
 	sts_text_init(&result_text, result, sizeof result);
+	call->wanted = call->wanted || truss_call_looks_for(&source, call, &t->options, true);
 	sts_decode_leave(truss_decoder(&source, call, &t->options), &call->data, &text, &result_text);
-	truss_call_leave(&t->out, e->tid, call, t->buffer, result);
+	truss_call_leave(&t->out, e->tid, call, t->buffer, result,
+			 call->data.is_error ? TRUSS_FAILED : TRUSS_SUCCESSFUL);
 }
 
 /* --- other events ---------------------------------------------------------------------------- */
@@ -503,12 +528,22 @@ static int open_all(struct truss *t)
 	return 0;
 }
 
+/* Calls that were under way when the tracing ended. */
+static void end_open_calls(struct truss *t)
+{
+	for (struct tracked *lwp = t->lwps; lwp; lwp = lwp->hh.next)
+		if (lwp->call.active)
+			truss_call_leave(&t->out, lwp->tid, &lwp->call, " <detached ...>", NULL, TRUSS_DETACHED);
+}
+
 static void free_lwps(struct truss *t)
 {
 	struct tracked *lwp, *next;
 
 	HASH_ITER(hh, t->lwps, lwp, next)
-	forget(t, lwp);
+	{
+		forget(t, lwp);
+	}
 }
 
 int sts_cmd_truss(int argc, char **argv)
@@ -524,6 +559,8 @@ int sts_cmd_truss(int argc, char **argv)
 	if (status == 0)
 		status = trace(&t);
 	stasis_session_destroy(t.session);
+	if (t.out.file)
+		end_open_calls(&t);
 	if (t.out.file && !truss_output_close(&t.out))
 		status = STS_EXIT_FAILURE;
 	free_lwps(&t);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* stasis truss: options (truss_options.c), the decoder's questions (truss_decode.c), records on their way out
-   (truss_output.c), the loop (cmd_truss.c). */
+/* stasis truss: options (truss_options.c), which calls are shown (truss_filter.c), the decoder's questions
+   (truss_decode.c), records on their way out (truss_output.c), the loop (cmd_truss.c). */
 #ifndef STS_CLI_TRUSS_H
 #define STS_CLI_TRUSS_H
 
@@ -14,6 +14,34 @@
 
 enum truss_clock { TRUSS_CLOCK_NONE, TRUSS_CLOCK_SECONDS, TRUSS_CLOCK_MICROS, TRUSS_CLOCK_UNIX };
 
+/* Paths as given and as they really are; each may be a glob. */
+struct truss_paths {
+	char **patterns;
+	size_t n;
+};
+int truss_paths_add(struct truss_paths *p, const char *pattern);
+bool truss_paths_match(const struct truss_paths *p, const char *path);
+void truss_paths_free(struct truss_paths *p);
+
+struct truss_fds {
+	bool given, negated;
+	int *fds;
+	size_t n;
+};
+int truss_fds_parse(struct truss_fds *f, const char *list);
+bool truss_fds_match(const struct truss_fds *f, int fd);
+
+/* How a call ends. */
+enum {
+	TRUSS_SUCCESSFUL = 1 << 0,
+	TRUSS_FAILED = 1 << 1,
+	TRUSS_UNFINISHED = 1 << 2,  /* it never returns */
+	TRUSS_DETACHED = 1 << 3,    /* our tracing ended before it did */
+	TRUSS_UNAVAILABLE = 1 << 4, /* strace's; every result is available to us */
+	TRUSS_ANY_STATUS = (1 << 5) - 1
+};
+int truss_statuses_parse(unsigned *statuses, const char *list);
+
 struct truss_options {
 	char **command; /* NULL: attach */
 	pid_t *pids;
@@ -24,12 +52,15 @@ struct truss_options {
 	enum truss_clock clock;
 	size_t string_limit;
 	unsigned decode_flags; /* -v, -x */
-	bool paths;	       /* -y */
+	bool fd_paths;	       /* -y */
 	const char *output;
 	const char *color;
 	struct sts_call_filter calls;
-	uint64_t signals; /* bit n-1: show signal n */
-	bool events;	  /* births, execs, LWPs */
+	struct truss_paths paths; /* -P */
+	struct truss_fds fds;	  /* --fd */
+	unsigned statuses;	  /* of calls that are shown */
+	uint64_t signals;	  /* bit n-1: show signal n */
+	bool events;		  /* births, execs, LWPs */
 };
 
 /* Exit status to leave with, or -1 to go on. */
@@ -55,9 +86,16 @@ bool truss_output_close(struct truss_output *out);
 /* A record of its own: a whole line. */
 void truss_line(struct truss_output *out, pid_t tid, const char *color, const char *text);
 
+/* Whether what calls name decides. */
+static inline bool truss_options_look(const struct truss_options *o)
+{
+	return o->paths.n > 0 || o->fds.given;
+}
+
 /* One call of an LWP, from entry to exit. */
 struct truss_call {
 	bool active; /* between the two */
+	bool wanted; /* as far as is known */
 	bool shown;  /* its first half stands on the output */
 	struct stasis_event_syscall data;
 	struct stasis_decode decode;
@@ -74,13 +112,17 @@ struct truss_source {
 /* The call's decoder, ready for either half. */
 struct stasis_decode *truss_decoder(struct truss_source *source, struct truss_call *call,
 				    const struct truss_options *options);
+/* Whether the call names one of the paths or descriptors that are looked for; true if none are. */
+bool truss_call_looks_for(struct truss_source *source, const struct truss_call *call,
+			  const struct truss_options *options, bool leaving);
 /* Learn from every finished call where io_urings are; forget a process's (0: all). */
 void truss_rings_track(struct truss_source *source, const struct stasis_event_syscall *call);
 void truss_rings_forget(struct truss_ring **rings, pid_t pid);
 
+/* The first half; it is shown at once where that may be. */
 void truss_call_enter(struct truss_output *out, pid_t tid, struct truss_call *call, const char *text);
-/* rest: what follows the first half, result included. */
+/* rest: what follows the first half; status: how the call ended, TRUSS_*. */
 void truss_call_leave(struct truss_output *out, pid_t tid, struct truss_call *call, const char *rest,
-		      const char *result);
+		      const char *result, unsigned status);
 
 #endif

@@ -126,7 +126,7 @@ struct stasis_decode *truss_decoder(struct truss_source *source, struct truss_ca
 
 	d->size = sizeof *d;
 	d->read = read_tracee;
-	d->fd_text = options->paths ? fd_text : NULL;
+	d->fd_text = options->fd_paths ? fd_text : NULL;
 	d->uring = find_uring;
 	d->arg = source;
 	d->string_limit = options->string_limit;

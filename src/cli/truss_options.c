@@ -18,8 +18,13 @@ static const char usage[] = "Usage: stasis truss [OPTION...] [--] COMMAND [ARG..
 			    "      --no-follow          let children go\n"
 			    "  -p, --attach=PID         attach; several times, or a list of pids\n"
 			    "  -o, --output=FILE        write there, whole records only; '|CMD' pipes to a command\n"
-			    "  -e, --trace=SET          calls: names, %file %desc %process %network %signal %memory,\n"
-			    "                           all, none; a leading ! negates ('-e trace=SET' too)\n"
+			    "  -e, --trace=SET          calls: names, %sets, /regex, all, none; ?name may be unknown;\n"
+			    "                           a leading ! negates ('-e trace=SET' too)\n"
+			    "      --list-set=SET       print the names of the calls that SET holds\n"
+			    "  -P, --trace-path=GLOB    calls that name this path, or a descriptor that leads to it\n"
+			    "      --fd=N[,N...]        calls that name these descriptors; a leading ! negates\n"
+			    "  -z, -Z                   calls that succeed; calls that fail\n"
+			    "  -e status=SET            successful, failed, unfinished, detached\n"
 			    "  -e signal=SET            signals: names, all, none\n"
 			    "  -e event=all|none        births, execs, LWPs and job control\n"
 			    "  -s, --string-limit=N     show N bytes of strings (32)\n"
@@ -33,19 +38,41 @@ static const char usage[] = "Usage: stasis truss [OPTION...] [--] COMMAND [ARG..
 			    "      --color=WHEN         auto, always, never\n"
 			    "  -h, --help               this text\n";
 
-enum { OPT_NO_FOLLOW = 256, OPT_COLOR };
+enum { OPT_NO_FOLLOW = 256, OPT_COLOR, OPT_LIST_SET, OPT_FD, OPT_SIGNAL, OPT_STATUS };
 
 static const struct option long_options[] = {
-	{"follow-forks", no_argument, NULL, 'f'},  {"no-follow", no_argument, NULL, OPT_NO_FOLLOW},
-	{"attach", required_argument, NULL, 'p'},  {"output", required_argument, NULL, 'o'},
-	{"trace", required_argument, NULL, 'e'},   {"string-limit", required_argument, NULL, 's'},
-	{"syscall-times", no_argument, NULL, 'T'}, {"env", required_argument, NULL, 'E'},
-	{"no-abbrev", no_argument, NULL, 'v'},	   {"decode-fds", no_argument, NULL, 'y'},
-	{"quiet", no_argument, NULL, 'q'},	   {"color", required_argument, NULL, OPT_COLOR},
-	{"help", no_argument, NULL, 'h'},	   {NULL, 0, NULL, 0},
+	{"follow-forks", no_argument, NULL, 'f'},
+	{"no-follow", no_argument, NULL, OPT_NO_FOLLOW},
+	{"attach", required_argument, NULL, 'p'},
+	{"output", required_argument, NULL, 'o'},
+	{"trace", required_argument, NULL, 'e'},
+	{"string-limit", required_argument, NULL, 's'},
+	{"syscall-times", no_argument, NULL, 'T'},
+	{"env", required_argument, NULL, 'E'},
+	{"no-abbrev", no_argument, NULL, 'v'},
+	{"decode-fds", no_argument, NULL, 'y'},
+	{"quiet", no_argument, NULL, 'q'},
+	{"color", required_argument, NULL, OPT_COLOR},
+	{"help", no_argument, NULL, 'h'},
+	{"list-set", required_argument, NULL, OPT_LIST_SET},
+	{"trace-path", required_argument, NULL, 'P'},
+	{"path", required_argument, NULL, 'P'},
+	{"fd", required_argument, NULL, OPT_FD},
+	{"trace-fds", required_argument, NULL, OPT_FD},
+	{"successful-only", no_argument, NULL, 'z'},
+	{"failed-only", no_argument, NULL, 'Z'},
+	{"signal", required_argument, NULL, OPT_SIGNAL},
+	{"status", required_argument, NULL, OPT_STATUS},
+	{NULL, 0, NULL, 0},
 };
 
 #define GO_ON (-1)
+
+static int out_of_memory(void)
+{
+	sts_complain("truss", "%s", strerror(ENOMEM));
+	return STS_EXIT_FAILURE;
+}
 
 static int add_pid(struct truss_options *o, const char *word)
 {
@@ -56,10 +83,8 @@ static int add_pid(struct truss_options *o, const char *word)
 	if (errno || end == word || *end || pid <= 0 || pid > INT_MAX)
 		return sts_usage_error("truss", "'%s' is not a process id", word);
 	pid_t *pids = realloc(o->pids, (o->n_pids + 1) * sizeof *pids);
-	if (!pids) {
-		sts_complain("truss", "%s", strerror(ENOMEM));
-		return STS_EXIT_FAILURE;
-	}
+	if (!pids)
+		return out_of_memory();
 	o->pids = pids;
 	o->pids[o->n_pids++] = (pid_t)pid;
 	return GO_ON;
@@ -78,15 +103,43 @@ static int add_pids(struct truss_options *o, char *list)
 	return any ? r : sts_usage_error("truss", "-p needs a process id");
 }
 
-static int set_calls(struct truss_options *o, const char *expression)
+static int parse_calls(const char *expression, struct sts_call_filter *filter)
 {
 	const char *bad;
+	int r = sts_call_filter_parse(expression, filter, &bad);
 
-	sts_call_filter_free(&o->calls);
-	int r = sts_call_filter_parse(expression, &o->calls, &bad);
 	if (r == -EINVAL)
 		return sts_usage_error("truss", "'%.*s' is no system call or set of them", (int)strcspn(bad, ","), bad);
-	return r < 0 ? STS_EXIT_FAILURE : GO_ON;
+	return r < 0 ? out_of_memory() : GO_ON;
+}
+
+static int list_set(const char *expression)
+{
+	struct sts_call_filter filter;
+	const char *name;
+	size_t at = 0;
+	int r = parse_calls(expression, &filter);
+
+	while (r == GO_ON && (name = sts_call_filter_next(&filter, &at)))
+		puts(name);
+	return r == GO_ON ? 0 : r;
+}
+
+static int set_statuses(struct truss_options *o, char *list)
+{
+	if (truss_statuses_parse(&o->statuses, list) == 0)
+		return GO_ON;
+	return sts_usage_error("truss", "'%s': calls are successful, failed, unfinished, detached or unavailable",
+			       list);
+}
+
+static int set_fds(struct truss_options *o, char *list)
+{
+	int r = truss_fds_parse(&o->fds, list);
+
+	if (r == -EINVAL)
+		return sts_usage_error("truss", "'%s' is no list of descriptors", list);
+	return r < 0 ? out_of_memory() : GO_ON;
 }
 
 static int set_signals(struct truss_options *o, char *list)
@@ -109,21 +162,40 @@ static int set_signals(struct truss_options *o, char *list)
 	return GO_ON;
 }
 
+static int set_trace(struct truss_options *o, char *expression)
+{
+	return parse_calls(expression, &o->calls);
+}
+
+static int set_events(struct truss_options *o, char *which)
+{
+	if (strcmp(which, "all") != 0 && strcmp(which, "none") != 0)
+		return sts_usage_error("truss", "'%s': -e event is all or none", which);
+	o->events = which[0] == 'a';
+	return GO_ON;
+}
+
+/* The names before the equals sign of -e, those that strace takes too. */
+static const struct {
+	const char *name;
+	int (*set)(struct truss_options *o, char *text);
+} qualifiers[] = {
+	{"trace=", set_trace}, {"t=", set_trace},	  {"signal=", set_signals}, {"signals=", set_signals},
+	{"s=", set_signals},   {"status=", set_statuses}, {"event=", set_events},   {"fd=", set_fds},
+	{"fds=", set_fds},     {"trace-fds=", set_fds},	  {"trace-fd=", set_fds},
+};
+
 static int set_expression(struct truss_options *o, char *text)
 {
-	if (strncmp(text, "trace=", 6) == 0)
-		return set_calls(o, text + 6);
-	if (strncmp(text, "signal=", 7) == 0)
-		return set_signals(o, text + 7);
-	if (strncmp(text, "signals=", 8) == 0)
-		return set_signals(o, text + 8);
-	if (strcmp(text, "event=all") == 0 || strcmp(text, "event=none") == 0) {
-		o->events = text[6] == 'a';
-		return GO_ON;
+	for (size_t i = 0; i < sizeof qualifiers / sizeof *qualifiers; i++) {
+		size_t len = strlen(qualifiers[i].name);
+
+		if (strncmp(text, qualifiers[i].name, len) == 0)
+			return qualifiers[i].set(o, text + len);
 	}
 	if (strchr(text, '='))
-		return sts_usage_error("truss", "'%s': -e knows trace=, signal= and event=", text);
-	return set_calls(o, text);
+		return sts_usage_error("truss", "'%s': -e knows trace=, signal=, status=, fd= and event=", text);
+	return set_trace(o, text);
 }
 
 static int set_limit(struct truss_options *o, const char *text)
@@ -173,7 +245,7 @@ static int one_option(struct truss_options *o, int option, char *arg)
 			o->decode_flags & STASIS_DECODE_HEX_STRINGS ? STASIS_DECODE_ALL_HEX : STASIS_DECODE_HEX_STRINGS;
 		return GO_ON;
 	case 'y':
-		o->paths = true;
+		o->fd_paths = true;
 		return GO_ON;
 	case 't':
 		if (o->clock < TRUSS_CLOCK_UNIX)
@@ -186,6 +258,22 @@ static int one_option(struct truss_options *o, int option, char *arg)
 		return set_variable(arg);
 	case 'q':
 		o->quiet = true;
+		return GO_ON;
+	case OPT_LIST_SET:
+		return list_set(arg);
+	case OPT_FD:
+		return set_fds(o, arg);
+	case OPT_SIGNAL:
+		return set_signals(o, arg);
+	case OPT_STATUS:
+		return set_statuses(o, arg);
+	case 'P':
+		return truss_paths_add(&o->paths, arg) < 0 ? out_of_memory() : GO_ON;
+	case 'z':
+		o->statuses = TRUSS_SUCCESSFUL;
+		return GO_ON;
+	case 'Z':
+		o->statuses = TRUSS_FAILED;
 		return GO_ON;
 	case OPT_COLOR:
 		o->color = arg;
@@ -205,11 +293,12 @@ int truss_options_parse(int argc, char **argv, struct truss_options *ret)
 {
 	int option;
 
-	*ret = (struct truss_options){.string_limit = 32, .signals = UINT64_MAX, .events = true};
+	*ret = (struct truss_options){
+		.string_limit = 32, .signals = UINT64_MAX, .events = true, .statuses = TRUSS_ANY_STATUS};
 	static char name[] = "stasis truss"; /* what getopt(3) complains as */
 
 	argv[0] = name;
-	while ((option = getopt_long(argc, argv, "+fp:o:e:s:tTvxyE:qh", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+fp:o:e:s:tTvxyE:qhP:zZ", long_options, NULL)) != -1) {
 		int r = one_option(ret, option, optarg);
 
 		if (r != GO_ON)
@@ -226,6 +315,7 @@ int truss_options_parse(int argc, char **argv, struct truss_options *ret)
 
 void truss_options_free(struct truss_options *o)
 {
-	sts_call_filter_free(&o->calls);
+	truss_paths_free(&o->paths);
+	free(o->fds.fds);
 	free(o->pids);
 }

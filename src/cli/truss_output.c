@@ -95,8 +95,9 @@ void truss_call_enter(struct truss_output *out, pid_t tid, struct truss_call *ca
 	free(call->text);
 	call->text = strdup(text);
 	call->active = true;
-	call->shown = !out->to_file;
-	if (out->to_file)
+	/* What may yet turn out not to be wanted waits for its end. */
+	call->shown = !out->to_file && call->wanted && out->options->statuses == TRUSS_ANY_STATUS;
+	if (!call->shown)
 		return;
 	begin_line(out, tid);
 	put(out, "%s", text);
@@ -113,9 +114,21 @@ static void put_duration(struct truss_output *out, const struct truss_call *call
 	put(out, " <%.6f>", seconds);
 }
 
-void truss_call_leave(struct truss_output *out, pid_t tid, struct truss_call *call, const char *rest,
-		      const char *result)
+static void put_result(struct truss_output *out, const struct truss_call *call, const char *result)
 {
+	while (out->column < RESULT_COLUMN - 1 && !out->failed)
+		put(out, " ");
+	put(out, " = %s", result);
+	if (out->options->durations)
+		put_duration(out, call);
+}
+
+void truss_call_leave(struct truss_output *out, pid_t tid, struct truss_call *call, const char *rest,
+		      const char *result, unsigned status)
+{
+	call->active = false;
+	if (!call->wanted || !(out->options->statuses & status))
+		return;
 	if (!call->shown) {
 		begin_line(out, tid);
 		put(out, "%s", call->text ? call->text : "");
@@ -124,13 +137,9 @@ void truss_call_leave(struct truss_output *out, pid_t tid, struct truss_call *ca
 		put(out, "<... %s resumed>", stasis_syscall_name(call->data.abi, call->data.number));
 	}
 	put(out, "%s", rest);
-	while (out->column < RESULT_COLUMN - 1 && !out->failed)
-		put(out, " ");
-	put(out, " = %s", result);
-	if (out->options->durations)
-		put_duration(out, call);
+	if (result)
+		put_result(out, call, result);
 	end_line(out);
-	call->active = false;
 }
 
 int truss_output_open(struct truss_output *out, const struct truss_options *o)

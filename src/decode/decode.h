@@ -64,15 +64,24 @@ int sts_decode_signal_number(const char *name);
 /* "{si_signo=SIGCHLD, ...}" */
 void sts_decode_siginfo(const siginfo_t *info, struct sts_text *out);
 
-/* --- which calls: "open,close", "%file", "!%memory", "all", "none" ---------------- */
+/* --- which calls --------------------------------------------------------------------- */
+
+/* More than any ABI has numbers. */
+#define STS_FILTER_NUMBERS 1024
 
 struct sts_call_filter {
-	char *expression;
-	bool negated;
+	bool given;				   /* false: all calls */
+	bool beyond;				   /* numbers that have no bit */
+	uint64_t bits[3][STS_FILTER_NUMBERS / 64]; /* x86-64, i386, x32 (without the ABI's bit) */
 };
-/* 0, or -EINVAL with *bad_ret pointing at the word nobody knows (within expression, ended by ',' or NUL). */
+/*
+ * strace's expressions: "open,close", "%file", "/regex", "?name" (may be
+ * unknown), "39", "all", "none", "open@32", all negated by a leading "!". 0, or -EINVAL with *bad_ret pointing at
+ * the word nobody knows (within expression, ended by ',' or NUL).
+ */
 int sts_call_filter_parse(const char *expression, struct sts_call_filter *ret, const char **bad_ret);
-void sts_call_filter_free(struct sts_call_filter *filter);
 bool sts_call_filter_match(const struct sts_call_filter *filter, enum stasis_abi abi, uint64_t number);
+/* The names of the calls that match, one after the other, *at beginning with 0; NULL: no more. */
+const char *sts_call_filter_next(const struct sts_call_filter *filter, size_t *at);
 
 #endif

@@ -36,7 +36,7 @@ options_body()
 		refuses 2 'process id' truss -p "$pid"
 	done
 	refuses 2 'command or -p' truss -o out
-	for option in -o -p -e -s -E --output --nonsense -Z; do
+	for option in -o -p -e -s -E --output --nonsense -j; do
 		atf_check -s exit:2 -o empty -e match:'^stasis truss: .*option' "$STASIS" truss $option
 	done
 	[ ! -e ran ] || atf_fail "the command was run all the same"

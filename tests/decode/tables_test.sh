@@ -79,6 +79,7 @@ generator_body()
 	refused 'more than six' 's/^(close .*)/\1 a:int b:int c:int d:int e:int f:int/' syscalls.tbl
 	refused 'second number' 's/^(close .*)/\1\nclose 3 - - int/' syscalls.tbl
 	refused "no result 'inn'" 's/^(close [^ ]* [^ ]* [^ ]*) int/\1 inn/' syscalls.tbl
+	refused "no call 'opn'" 's/^file: /file: opn /' sets.tbl
 	refused 'second layout' 's/^stat@3/stat@6/' structs.tbl
 	refused 'named twice' '$s/$/\n0x5401 AGAIN/' ioctls.tbl
 }
