@@ -160,18 +160,24 @@ path_ways_body()
 	read(fds[0], 105)                              # passed
 	read(os.open('../other/link', 0, dir_fd=folder), 106)  # by a link
 	read(os.open('other', 0, dir_fd=folder), 99)   # another file
+	for name in 'file', '../d/file', '../other/link', 'other', 'new', '../other/new':
+	    os.access(name, 0, dir_fd=folder)          # no descriptor is made here
 	END
 	reads()
 	{
 		sed -n -E 's/.*read\([0-9]+, .*, ([0-9]{2,3})\) += .*/\1/p' t.out | grep -v 4096 | sort -u | tr '\n' ' '
 	}
 	for pattern in "$PWD/d/file" 'd/file' "$PWD/*/fil?" 'd/f*' "$PWD/d/[ef]ile"; do
-		"$STASIS" truss -o t.out -P "$pattern" -e trace=openat,read /usr/bin/python3 -S ways.py <d/file || atf_fail "truss failed"
+		"$STASIS" truss -o t.out -P "$pattern" -e trace=openat,read,faccessat,faccessat2 /usr/bin/python3 -S ways.py <d/file || atf_fail "truss failed"
 		reads >got
 		atf_check -o inline:'101 102 103 104 105 106 ' cat got
+		atf_check -o inline:'3\n' grep -c 'faccessat' t.out
 		atf_check -s exit:1 grep '"other"\|passwd\|python3' t.out
 	done
-	# The three that open it, whatever the name.
+	"$STASIS" truss -o t.out -P "$PWD/d/new" -e trace=faccessat,faccessat2 /usr/bin/python3 -S ways.py <d/file
+	atf_check -o match:'"new", F_OK.* = -1 ENOENT' grep faccessat t.out
+	atf_check -o inline:'1\n' grep -c faccessat t.out
+	"$STASIS" truss -o t.out -P "$PWD/d/file" -e trace=openat /usr/bin/python3 -S ways.py <d/file
 	atf_check -o inline:'3\n' grep -c 'openat(' t.out
 }
 
