@@ -105,7 +105,7 @@ static void on_enter(struct truss *t, const struct stasis_event *e)
 	if (!sts_call_filter_match(&t->options.calls, e->data.syscall.abi, e->data.syscall.number))
 		return;
 	call->data = e->data.syscall;
-	clock_gettime(CLOCK_MONOTONIC, &call->start);
+	call->start = truss_now();
 	call->wanted = truss_call_looks_for(&source, call, &t->options, false);
 	sts_text_init(&text, t->buffer, RECORD_MAX);
 	sts_decode_enter(truss_decoder(&source, call, &t->options), &call->data, &text);
@@ -169,7 +169,7 @@ static void show_launch(struct truss *t, const struct stasis_event *e, struct tr
 	while (environ[n])
 		n++;
 	sts_text_add(&text, "], %p /* %d vars */", (void *)environ, n);
-	clock_gettime(CLOCK_MONOTONIC, &call->start);
+	call->start = truss_now();
 	call->wanted = !truss_options_look(&t->options) || names_program(t, path);
 	truss_call_enter(&t->out, e->tid, call, t->buffer);
 	truss_call_leave(&t->out, e->tid, call, ")", "0", TRUSS_SUCCESSFUL);

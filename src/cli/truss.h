@@ -12,7 +12,7 @@
 #include "cli/cli.h"
 #include "decode/decode.h"
 
-enum truss_clock { TRUSS_CLOCK_NONE, TRUSS_CLOCK_SECONDS, TRUSS_CLOCK_MICROS, TRUSS_CLOCK_UNIX };
+enum truss_clock { TRUSS_CLOCK_NONE, TRUSS_CLOCK_DAY, TRUSS_CLOCK_UNIX };
 
 /* Paths as given and as they really are; each may be a glob. */
 struct truss_paths {
@@ -48,8 +48,11 @@ struct truss_options {
 	size_t n_pids;
 	bool no_follow;
 	bool quiet;
+	bool split;	/* --split */
 	bool durations; /* -T */
+	bool relative;	/* -r */
 	enum truss_clock clock;
+	int duration_digits, relative_digits, clock_digits; /* after the point */
 	size_t string_limit;
 	unsigned decode_flags; /* -v, -x */
 	bool fd_paths;	       /* -y */
@@ -69,7 +72,8 @@ void truss_options_free(struct truss_options *o);
 
 struct truss_output {
 	FILE *file;
-	bool to_file; /* -o: whole records, every one with its pid */
+	bool to_file; /* -o: every record with its pid */
+	bool whole;   /* calls are shown at their end, in one piece */
 	bool pipe;    /* opened by popen(3) */
 	bool color;
 	bool failed;
@@ -77,6 +81,7 @@ struct truss_output {
 	bool many;	/* more than one LWP: name it */
 	pid_t open_tid; /* whose record stands unfinished at the end of the output, 0 none */
 	size_t column;
+	struct timespec last; /* when the record before began, monotonic; zero: none */
 	const struct truss_options *options;
 };
 
@@ -92,6 +97,12 @@ static inline bool truss_options_look(const struct truss_options *o)
 	return o->paths.n > 0 || o->fds.given;
 }
 
+/* A moment, by both clocks. */
+struct truss_time {
+	struct timespec real, monotonic;
+};
+struct truss_time truss_now(void);
+
 /* One call of an LWP, from entry to exit. */
 struct truss_call {
 	bool active; /* between the two */
@@ -99,7 +110,7 @@ struct truss_call {
 	bool shown;  /* its first half stands on the output */
 	struct stasis_event_syscall data;
 	struct stasis_decode decode;
-	struct timespec start;
+	struct truss_time start;
 	char *text; /* its first half */
 };
 /* Whom the decoder's questions are about. */

@@ -17,7 +17,7 @@ static const char usage[] = "Usage: stasis truss [OPTION...] [--] COMMAND [ARG..
 			    "  -f, --follow-forks       follow births (the default)\n"
 			    "      --no-follow          let children go\n"
 			    "  -p, --attach=PID         attach; several times, or a list of pids\n"
-			    "  -o, --output=FILE        write there, whole records only; '|CMD' pipes to a command\n"
+			    "  -o, --output=FILE        write there; '|CMD' pipes to a command\n"
 			    "  -e, --trace=SET          calls: names, %sets, /regex, all, none; ?name may be unknown;\n"
 			    "                           a leading ! negates ('-e trace=SET' too)\n"
 			    "      --list-set=SET       print the names of the calls that SET holds\n"
@@ -32,13 +32,15 @@ static const char usage[] = "Usage: stasis truss [OPTION...] [--] COMMAND [ARG..
 			    "  -x, -xx                  show strings in hexadecimal, if not plain text; all of them\n"
 			    "  -y, --decode-fds         show what descriptors lead to\n"
 			    "  -t, -tt, -ttt            time of day, with microseconds, in seconds since 1970\n"
+			    "  -r, --relative-timestamps  time since the record before\n"
 			    "  -T, --syscall-times      show how long each call took\n"
+			    "      --split              show calls when they are entered, as on a terminal\n"
 			    "  -E, --env=VAR[=VALUE]    set or remove a variable for the command\n"
 			    "  -q, --quiet              no exit lines\n"
 			    "      --color=WHEN         auto, always, never\n"
 			    "  -h, --help               this text\n";
 
-enum { OPT_NO_FOLLOW = 256, OPT_COLOR, OPT_LIST_SET, OPT_FD, OPT_SIGNAL, OPT_STATUS };
+enum { OPT_NO_FOLLOW = 256, OPT_COLOR, OPT_LIST_SET, OPT_FD, OPT_SIGNAL, OPT_STATUS, OPT_CLOCK, OPT_SPLIT };
 
 static const struct option long_options[] = {
 	{"follow-forks", no_argument, NULL, 'f'},
@@ -47,7 +49,7 @@ static const struct option long_options[] = {
 	{"output", required_argument, NULL, 'o'},
 	{"trace", required_argument, NULL, 'e'},
 	{"string-limit", required_argument, NULL, 's'},
-	{"syscall-times", no_argument, NULL, 'T'},
+	{"syscall-times", optional_argument, NULL, 'T'},
 	{"env", required_argument, NULL, 'E'},
 	{"no-abbrev", no_argument, NULL, 'v'},
 	{"decode-fds", no_argument, NULL, 'y'},
@@ -63,6 +65,10 @@ static const struct option long_options[] = {
 	{"failed-only", no_argument, NULL, 'Z'},
 	{"signal", required_argument, NULL, OPT_SIGNAL},
 	{"status", required_argument, NULL, OPT_STATUS},
+	{"relative-timestamps", optional_argument, NULL, 'r'},
+	{"absolute-timestamps", optional_argument, NULL, OPT_CLOCK},
+	{"timestamps", optional_argument, NULL, OPT_CLOCK},
+	{"split", no_argument, NULL, OPT_SPLIT},
 	{NULL, 0, NULL, 0},
 };
 
@@ -220,6 +226,66 @@ static int set_variable(const char *text)
 	return r == 0 ? GO_ON : sts_usage_error("truss", "'%s' sets no variable", text);
 }
 
+/* -t, -tt, -ttt */
+static void add_clock(struct truss_options *o)
+{
+	if (o->clock == TRUSS_CLOCK_DAY && o->clock_digits > 0)
+		o->clock = TRUSS_CLOCK_UNIX;
+	else if (o->clock == TRUSS_CLOCK_DAY)
+		o->clock_digits = 6;
+	else if (o->clock == TRUSS_CLOCK_NONE)
+		o->clock = TRUSS_CLOCK_DAY;
+}
+
+static int find_digits(const char *word, size_t len)
+{
+	static const struct {
+		const char *name;
+		int digits;
+	} units[] = {{"s", 0}, {"ms", 3}, {"us", 6}, {"ns", 9}};
+
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (strlen(units[i].name) == len && strncmp(units[i].name, word, len) == 0)
+			return units[i].digits;
+	return -1;
+}
+
+/* text: NULL leaves what was. */
+static int set_digits(const char *text, int *digits)
+{
+	int found = text ? find_digits(text, strlen(text)) : *digits;
+
+	if (found < 0)
+		return sts_usage_error("truss", "'%s': a precision is s, ms, us or ns", text);
+	*digits = found;
+	return GO_ON;
+}
+
+/* "[format:]none|time|unix", "[precision:]s|ms|us|ns", both with a comma between. */
+static int set_clock(struct truss_options *o, const char *text)
+{
+	o->clock = TRUSS_CLOCK_DAY;
+	for (const char *word = text; word && *word; word += *word == ',') {
+		size_t len = strcspn(word, ","), skip = strncmp(word, "format:", 7) == 0       ? 7
+							: strncmp(word, "precision:", 10) == 0 ? 10
+											       : 0;
+		int digits = find_digits(word + skip, len - skip);
+
+		if (digits >= 0 && skip != 7)
+			o->clock_digits = digits;
+		else if (skip != 10 && strncmp(word + skip, "time", len - skip) == 0 && len - skip == 4)
+			o->clock = TRUSS_CLOCK_DAY;
+		else if (skip != 10 && strncmp(word + skip, "unix", len - skip) == 0 && len - skip == 4)
+			o->clock = TRUSS_CLOCK_UNIX;
+		else if (skip != 10 && strncmp(word + skip, "none", len - skip) == 0 && len - skip == 4)
+			o->clock = TRUSS_CLOCK_NONE;
+		else
+			return sts_usage_error("truss", "'%s' is no kind of time", text);
+		word += len;
+	}
+	return GO_ON;
+}
+
 static int one_option(struct truss_options *o, int option, char *arg)
 {
 	switch (option) {
@@ -248,11 +314,18 @@ static int one_option(struct truss_options *o, int option, char *arg)
 		o->fd_paths = true;
 		return GO_ON;
 	case 't':
-		if (o->clock < TRUSS_CLOCK_UNIX)
-			o->clock++;
+		add_clock(o);
 		return GO_ON;
+	case OPT_CLOCK:
+		return set_clock(o, arg);
+	case 'r':
+		o->relative = true;
+		return set_digits(arg, &o->relative_digits);
 	case 'T':
 		o->durations = true;
+		return set_digits(arg, &o->duration_digits);
+	case OPT_SPLIT:
+		o->split = true;
 		return GO_ON;
 	case 'E':
 		return set_variable(arg);
@@ -293,12 +366,16 @@ int truss_options_parse(int argc, char **argv, struct truss_options *ret)
 {
 	int option;
 
-	*ret = (struct truss_options){
-		.string_limit = 32, .signals = UINT64_MAX, .events = true, .statuses = TRUSS_ANY_STATUS};
+	*ret = (struct truss_options){.string_limit = 32,
+				      .signals = UINT64_MAX,
+				      .events = true,
+				      .statuses = TRUSS_ANY_STATUS,
+				      .duration_digits = 6,
+				      .relative_digits = 6};
 	static char name[] = "stasis truss"; /* what getopt(3) complains as */
 
 	argv[0] = name;
-	while ((option = getopt_long(argc, argv, "+fp:o:e:s:tTvxyE:qhP:zZ", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+fp:o:e:s:tTrvxyE:qhP:zZ", long_options, NULL)) != -1) {
 		int r = one_option(ret, option, optarg);
 
 		if (r != GO_ON)

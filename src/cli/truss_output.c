@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Records on their way out. To a file each is one whole line, written when it
- * is complete. Live, a call's first half is shown at its entry, so that one sees
+ * Records on their way out. To a file or a pipe each is one whole line, written
+ * when it is complete. On a terminal, a call's first half is shown at its entry, so that one sees
  * what blocks; when another LWP speaks meanwhile the halves are marked as
  * strace marks them.
  */
@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define RESULT_COLUMN 40
 #define RESET "\033[0m"
@@ -46,29 +47,70 @@ static void end_line(struct truss_output *out)
 		check(out, fflush(out->file) == 0);
 }
 
-static void put_time(struct truss_output *out)
+struct truss_time truss_now(void)
 {
-	struct timespec now;
+	struct truss_time now;
+
+	clock_gettime(CLOCK_REALTIME, &now.real);
+	clock_gettime(CLOCK_MONOTONIC, &now.monotonic);
+	return now;
+}
+
+/* ".123456" */
+static void put_fraction(struct truss_output *out, long nanoseconds, int digits)
+{
+	char text[24];
+
+	if (digits == 0)
+		return;
+	snprintf(text, sizeof text, "%09ld", nanoseconds);
+	put(out, ".%.*s", digits, text);
+}
+
+static void put_clock(struct truss_output *out, const struct timespec *when)
+{
 	struct tm local;
 	char text[32];
 
-	if (out->options->clock == TRUSS_CLOCK_NONE)
-		return;
-	clock_gettime(CLOCK_REALTIME, &now);
 	if (out->options->clock == TRUSS_CLOCK_UNIX) {
-		put(out, "%lld.%06ld ", (long long)now.tv_sec, now.tv_nsec / 1000);
-		return;
+		put(out, "%lld", (long long)when->tv_sec);
+	} else {
+		localtime_r(&when->tv_sec, &local);
+		strftime(text, sizeof text, "%H:%M:%S", &local);
+		put(out, "%s", text);
 	}
-	localtime_r(&now.tv_sec, &local);
-	strftime(text, sizeof text, "%H:%M:%S", &local);
-	put(out, "%s", text);
-	if (out->options->clock == TRUSS_CLOCK_MICROS)
-		put(out, ".%06ld", now.tv_nsec / 1000);
+	put_fraction(out, when->tv_nsec, out->options->clock_digits);
 	put(out, " ");
 }
 
-static void begin_line(struct truss_output *out, pid_t tid)
+/* From a to b; what began before the record that stands above it is not told to the negative. */
+static struct timespec difference(const struct timespec *a, const struct timespec *b)
 {
+	struct timespec d = {b->tv_sec - a->tv_sec, b->tv_nsec - a->tv_nsec};
+
+	if (d.tv_nsec < 0) {
+		d.tv_sec--;
+		d.tv_nsec += 1000000000;
+	}
+	return d.tv_sec < 0 ? (struct timespec){0, 0} : d;
+}
+
+static void put_relative(struct truss_output *out, const struct timespec *when)
+{
+	struct timespec d = difference(out->last.tv_sec ? &out->last : when, when);
+	bool beside = out->options->clock != TRUSS_CLOCK_NONE;
+
+	put(out, "%s%6lld", beside ? "(+" : "", (long long)d.tv_sec);
+	put_fraction(out, d.tv_nsec, out->options->relative_digits);
+	put(out, beside ? ") " : " ");
+	out->last = *when;
+}
+
+/* when: NULL for now. */
+static void begin_line(struct truss_output *out, pid_t tid, const struct truss_time *when)
+{
+	struct truss_time now;
+
 	if (out->open_tid) {
 		put(out, " <unfinished ...>");
 		end_line(out);
@@ -77,12 +119,21 @@ static void begin_line(struct truss_output *out, pid_t tid)
 		put(out, "%-5d ", tid);
 	else if (out->many)
 		put(out, "[pid %5d] ", tid);
-	put_time(out);
+	if (out->options->clock == TRUSS_CLOCK_NONE && !out->options->relative)
+		return;
+	if (!when) {
+		now = truss_now();
+		when = &now;
+	}
+	if (out->options->clock != TRUSS_CLOCK_NONE)
+		put_clock(out, &when->real);
+	if (out->options->relative)
+		put_relative(out, &when->monotonic);
 }
 
 void truss_line(struct truss_output *out, pid_t tid, const char *color, const char *text)
 {
-	begin_line(out, tid);
+	begin_line(out, tid, NULL);
 	if (out->color && color)
 		put(out, "%s%s" RESET, color, text);
 	else
@@ -96,10 +147,10 @@ void truss_call_enter(struct truss_output *out, pid_t tid, struct truss_call *ca
 	call->text = strdup(text);
 	call->active = true;
 	/* What may yet turn out not to be wanted waits for its end. */
-	call->shown = !out->to_file && call->wanted && out->options->statuses == TRUSS_ANY_STATUS;
+	call->shown = !out->whole && call->wanted && out->options->statuses == TRUSS_ANY_STATUS;
 	if (!call->shown)
 		return;
-	begin_line(out, tid);
+	begin_line(out, tid, &call->start);
 	put(out, "%s", text);
 	check(out, fflush(out->file) == 0);
 	out->open_tid = tid;
@@ -107,11 +158,13 @@ void truss_call_enter(struct truss_output *out, pid_t tid, struct truss_call *ca
 
 static void put_duration(struct truss_output *out, const struct truss_call *call)
 {
-	struct timespec now;
+	struct timespec now, d;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	double seconds = now.tv_sec - call->start.tv_sec + (now.tv_nsec - call->start.tv_nsec) / 1e9;
-	put(out, " <%.6f>", seconds);
+	d = difference(&call->start.monotonic, &now);
+	put(out, " <%lld", (long long)d.tv_sec);
+	put_fraction(out, d.tv_nsec, out->options->duration_digits);
+	put(out, ">");
 }
 
 static void put_result(struct truss_output *out, const struct truss_call *call, const char *result)
@@ -119,7 +172,7 @@ static void put_result(struct truss_output *out, const struct truss_call *call, 
 	while (out->column < RESULT_COLUMN - 1 && !out->failed)
 		put(out, " ");
 	put(out, " = %s", result);
-	if (out->options->durations)
+	if (out->options->durations && strcmp(result, "?") != 0)
 		put_duration(out, call);
 }
 
@@ -130,10 +183,10 @@ void truss_call_leave(struct truss_output *out, pid_t tid, struct truss_call *ca
 	if (!call->wanted || !(out->options->statuses & status))
 		return;
 	if (!call->shown) {
-		begin_line(out, tid);
+		begin_line(out, tid, &call->start);
 		put(out, "%s", call->text ? call->text : "");
 	} else if (out->open_tid != tid) {
-		begin_line(out, tid);
+		begin_line(out, tid, NULL);
 		put(out, "<... %s resumed>", stasis_syscall_name(call->data.abi, call->data.number));
 	}
 	put(out, "%s", rest);
@@ -154,6 +207,7 @@ int truss_output_open(struct truss_output *out, const struct truss_options *o)
 	if (!out->file)
 		return -errno;
 	out->to_file = o->output != NULL;
+	out->whole = !o->split && (out->to_file || !isatty(fileno(out->file)));
 	out->color = sts_color_wanted(o->color, out->file) == 1;
 	return 0;
 }

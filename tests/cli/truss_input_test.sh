@@ -145,7 +145,7 @@ broken_pipe_attached_body()
 	mkfifo go
 	sh -c 'read line <go; echo "$line" >said; exit 3' &
 	pid=$!
-	"$STASIS" truss -p $pid 2>&5 &
+	"$STASIS" truss --split -p $pid 2>&5 &
 	status=0
 	wait $! || status=$? # the first record, of the call that goes on, is one too many
 	[ $status -eq 125 ] || atf_fail "the status of truss is $status"
