@@ -5,46 +5,33 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define uthash_fatal(message) (sts_complain("truss", "%s", message), exit(STS_EXIT_FAILURE))
-#include <uthash.h>
+#define RECORD_FIRST ((size_t)1 << 16)
+#define RECORD_MAX ((size_t)1 << 28)
 
-#define RECORD_MAX 65536
-#define RESULT_MAX 8192
-#define COLOR_EVENT "\033[36m"
-#define COLOR_SIGNAL "\033[33m"
-#define COLOR_END "\033[1m"
+bool truss_buffer_grow(struct truss *t)
+{
+	size_t size = t->buffer_size ? 2 * t->buffer_size : RECORD_FIRST;
+	char *grown = size <= RECORD_MAX ? realloc(t->buffer, size) : NULL;
 
-struct tracked {
-	pid_t tid;
-	struct truss_call call;
-	UT_hash_handle hh;
-};
-
-struct truss {
-	struct truss_options options;
-	struct truss_output out;
-	struct stasis_session *session;
-	struct tracked *lwps;
-	pid_t command_pid;
-	int command_status; /* wait(2) status */
-	bool command_done;
-	bool launch_shown; /* its execve */
-	struct truss_ring *rings;
-	char *buffer; /* RECORD_MAX bytes */
-};
+	if (!grown)
+		return false;
+	t->buffer = grown;
+	t->buffer_size = size;
+	return true;
+}
 
 /* --- LWPs ----------------------------------------------------------------------------- */
 
-static struct tracked *track(struct truss *t, pid_t tid)
+static struct truss_lwp *track(struct truss *t, pid_t pid, pid_t tid)
 {
-	struct tracked *lwp;
+	struct truss_lwp *lwp;
 
 	HASH_FIND_INT(t->lwps, &tid, lwp);
 	if (lwp)
@@ -54,13 +41,14 @@ static struct tracked *track(struct truss *t, pid_t tid)
 		sts_complain("truss", "%s", strerror(ENOMEM));
 		exit(STS_EXIT_FAILURE);
 	}
+	lwp->pid = pid;
 	lwp->tid = tid;
 	HASH_ADD_INT(t->lwps, tid, lwp);
 	t->out.many |= HASH_COUNT(t->lwps) > 1;
 	return lwp;
 }
 
-static void forget(struct truss *t, struct tracked *lwp)
+static void forget(struct truss *t, struct truss_lwp *lwp)
 {
 	HASH_DEL(t->lwps, lwp);
 	free(lwp->call.text);
@@ -68,50 +56,71 @@ static void forget(struct truss *t, struct tracked *lwp)
 	t->out.many = HASH_COUNT(t->lwps) > 1;
 }
 
-static void line(struct truss *t, pid_t tid, const char *color, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
-
-static void line(struct truss *t, pid_t tid, const char *color, const char *format, ...)
+const char *truss_comm(struct truss_lwp *lwp)
 {
-	char text[512];
-	va_list ap;
+	char path[64];
+	FILE *file;
 
-	va_start(ap, format);
-	vsnprintf(text, sizeof text, format, ap);
-	va_end(ap);
-	truss_line(&t->out, tid, color, text);
-}
-
-/* A call that will not come back: its LWP is gone. */
-static void end_call(struct truss *t, struct tracked *lwp)
-{
-	if (lwp->call.active)
-		truss_call_leave(&t->out, lwp->tid, &lwp->call, " <unfinished ...>)", "?", TRUSS_UNFINISHED);
+	if (lwp->comm_known)
+		return lwp->comm;
+	snprintf(path, sizeof path, "/proc/%d/task/%d/comm", lwp->pid, lwp->tid);
+	file = fopen(path, "re");
+	size_t n = file ? fread(lwp->comm, 1, sizeof lwp->comm - 1, file) : 0;
+	if (file)
+		fclose(file);
+	lwp->comm[n > 0 ? n - 1 : 0] = '\0'; /* without its newline */
+	lwp->comm_known = n > 0;
+	return lwp->comm;
 }
 
 /* --- system calls ------------------------------------------------------------------------- */
 
 static struct truss_source source_of(struct truss *t, pid_t pid)
 {
-	return (struct truss_source){t->session, pid, &t->rings};
+	return (struct truss_source){t->session, pid, &t->rings, false};
+}
+
+static void end_call(struct truss *t, struct truss_lwp *lwp, struct truss_source *source, unsigned status)
+{
+	struct truss_call *call = &lwp->call;
+
+	if (!call->active)
+		return;
+	call->active = false;
+	if (call->wanted && t->options.statuses & status)
+		t->format->leave(t, lwp, source, status);
+}
+
+/* A call that will not come back: its LWP is gone, or our tracing is over. */
+static void abandon_call(struct truss *t, struct truss_lwp *lwp, unsigned status)
+{
+	struct truss_source source = source_of(t, lwp->pid);
+
+	end_call(t, lwp, &source, status);
+}
+
+static void begin_call(struct truss *t, struct truss_lwp *lwp, struct truss_source *source,
+		       const struct stasis_event_syscall *data)
+{
+	struct truss_call *call = &lwp->call;
+
+	if (!sts_call_filter_match(&t->options.calls, data->abi, data->number))
+		return;
+	call->data = *data;
+	call->start = truss_now();
+	call->active = true;
+	call->wanted = truss_call_looks_for(source, call, &t->options, false);
+	if (call->wanted || truss_options_look(&t->options))
+		t->format->enter(t, lwp, source);
+	if (sts_decode_never_returns(data->abi, data->number))
+		end_call(t, lwp, source, TRUSS_UNFINISHED);
 }
 
 static void on_enter(struct truss *t, const struct stasis_event *e)
 {
-	struct truss_call *call = &track(t, e->tid)->call;
-	struct sts_text text;
 	struct truss_source source = source_of(t, e->pid);
 
-	if (!sts_call_filter_match(&t->options.calls, e->data.syscall.abi, e->data.syscall.number))
-		return;
-	call->data = e->data.syscall;
-	call->start = truss_now();
-	call->wanted = truss_call_looks_for(&source, call, &t->options, false);
-	sts_text_init(&text, t->buffer, RECORD_MAX);
-	sts_decode_enter(truss_decoder(&source, call, &t->options), &call->data, &text);
-	truss_call_enter(&t->out, e->tid, call, t->buffer);
-	if (sts_decode_never_returns(call->data.abi, call->data.number))
-		truss_call_leave(&t->out, e->tid, call, ")", "?", TRUSS_UNFINISHED);
+	begin_call(t, track(t, e->pid, e->tid), &source, &e->data.syscall);
 }
 
 /* Where execvp(3) finds it. */
@@ -129,50 +138,23 @@ static void find_program(const char *name, char *path, size_t size)
 	snprintf(path, size, "%s", name);
 }
 
-static void add_shortened(struct sts_text *text, const char *s, size_t limit)
-{
-	size_t n = strlen(s);
-
-	sts_text_add_quoted(text, s, n < limit ? n : limit, 0);
-	if (n > limit)
-		sts_text_add(text, "...");
-}
-
-static bool names_program(const struct truss *t, const char *path)
-{
-	char real[PATH_MAX];
-
-	return truss_paths_match(&t->options.paths, path) ||
-	       (realpath(path, real) && truss_paths_match(&t->options.paths, real));
-}
-
 /* The launched program's own execve: its entry was before we could see calls, but we made it. */
-static void show_launch(struct truss *t, const struct stasis_event *e, struct truss_call *call)
+static void show_launch(struct truss *t, const struct stasis_event *e)
 {
-	struct sts_text text;
+	struct truss_lwp *lwp = track(t, e->pid, e->tid);
+	struct truss_source source = source_of(t, e->pid);
+	struct stasis_event_syscall data = e->data.syscall;
 	char path[4096];
-	int n = 0;
 
-	call->data = e->data.syscall;
-	call->data.abi = STASIS_ABI_X86_64;
-	call->data.number = (uint64_t)stasis_syscall_number(STASIS_ABI_X86_64, "execve");
-	if (!sts_call_filter_match(&t->options.calls, call->data.abi, call->data.number))
-		return;
 	find_program(t->options.command[0], path, sizeof path);
-	sts_text_init(&text, t->buffer, RECORD_MAX);
-	sts_text_add(&text, "execve(");
-	sts_text_add_quoted(&text, path, strlen(path), 0);
-	for (char **arg = t->options.command; *arg; arg++) {
-		sts_text_add(&text, arg == t->options.command ? ", [" : ", ");
-		add_shortened(&text, *arg, t->options.string_limit);
-	}
-	while (environ[n])
-		n++;
-	sts_text_add(&text, "], %p /* %d vars */", (void *)environ, n);
-	call->start = truss_now();
-	call->wanted = !truss_options_look(&t->options) || names_program(t, path);
-	truss_call_enter(&t->out, e->tid, call, t->buffer);
-	truss_call_leave(&t->out, e->tid, call, ")", "0", TRUSS_SUCCESSFUL);
+	data.abi = STASIS_ABI_X86_64;
+	data.number = (uint64_t)stasis_syscall_number(data.abi, "execve");
+	data.args[0] = (uintptr_t)path;
+	data.args[1] = (uintptr_t)t->options.command;
+	data.args[2] = (uintptr_t)environ;
+	source.own = true;
+	begin_call(t, lwp, &source, &data);
+	end_call(t, lwp, &source, TRUSS_SUCCESSFUL);
 }
 
 /* The exit of a call whose entry we did not show: unwanted, made by our launch, or under way when we attached. */
@@ -180,21 +162,28 @@ static bool begin_late(struct truss *t, const struct stasis_event *e, struct tru
 {
 	if (e->pid == t->command_pid && !t->launch_shown) {
 		t->launch_shown = true;
-		show_launch(t, e, call);
+		show_launch(t, e);
 		return false;
 	}
 	on_enter(t, e);
 	return call->active;
 }
 
+static void learn(struct truss *t, struct truss_lwp *lwp, struct truss_source *source,
+		  const struct stasis_event_syscall *data)
+{
+	truss_rings_track(source, data);
+	if (data->args[0] == PR_SET_NAME && strcmp(stasis_syscall_name(data->abi, data->number), "prctl") == 0)
+		lwp->comm_known = false;
+}
+
 static void on_leave(struct truss *t, const struct stasis_event *e)
 {
-	struct truss_call *call = &track(t, e->tid)->call;
-	char result[RESULT_MAX];
-	struct sts_text text, result_text;
+	struct truss_lwp *lwp = track(t, e->pid, e->tid);
+	struct truss_call *call = &lwp->call;
 	struct truss_source source = source_of(t, e->pid);
 
-	truss_rings_track(&source, &e->data.syscall);
+	learn(t, lwp, &source, &e->data.syscall);
 	if (!call->active && !begin_late(t, e, call))
 		return;
 	/* An exec may have changed the ABI: what was called is told by the entry. */
@@ -203,93 +192,57 @@ static void on_leave(struct truss *t, const struct stasis_event *e)
 	call->data = e->data.syscall;
 	call->data.abi = abi;
 	call->data.number = number;
-	sts_text_init(&text, t->buffer, RECORD_MAX);
-	sts_text_init(&result_text, result, sizeof result);
 	call->wanted = call->wanted || truss_call_looks_for(&source, call, &t->options, true);
-	sts_decode_leave(truss_decoder(&source, call, &t->options), &call->data, &text, &result_text);
-	truss_call_leave(&t->out, e->tid, call, t->buffer, result,
-			 call->data.is_error ? TRUSS_FAILED : TRUSS_SUCCESSFUL);
+	end_call(t, lwp, &source, call->data.is_error ? TRUSS_FAILED : TRUSS_SUCCESSFUL);
 }
 
 /* --- other events ---------------------------------------------------------------------------- */
 
-static void on_signal(struct truss *t, const struct stasis_event *e)
+static void on_signal(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e)
 {
-	char text[400];
-	struct sts_text info;
-	int signal = e->data.signal.info.si_signo;
-
-	if (!(t->options.signals & UINT64_C(1) << (signal - 1)))
-		return;
-	sts_text_init(&info, text, sizeof text);
-	sts_decode_siginfo(&e->data.signal.info, &info);
-	line(t, e->tid, COLOR_SIGNAL, "--- %s %s ---", sts_decode_signal(signal), text);
+	if (t->options.signals & UINT64_C(1) << (e->data.signal.info.si_signo - 1))
+		t->format->event(t, lwp, e);
 }
 
-static void on_birth(struct truss *t, const struct stasis_event *e)
+static void on_birth(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e)
 {
-	const struct stasis_event_birth *b = &e->data.birth;
-	const char *name = stasis_event_kind_name(e->kind);
-
-	if (b->side == STASIS_SIDE_CHILD) {
-		track(t, e->tid);
-		return;
-	}
-	if (!t->options.events)
-		return;
-	if (e->kind == STASIS_EVENT_VFORK_DONE)
-		line(t, e->tid, COLOR_EVENT, "~~~ vfork-done: child %d ~~~", b->child);
-	else
-		line(t, e->tid, COLOR_EVENT, "~~~ %s: child %d%s ~~~", name, b->child,
-		     b->followed ? "" : ", not followed");
+	if (t->options.events && e->data.birth.side != STASIS_SIDE_CHILD)
+		t->format->event(t, lwp, e);
 }
 
-static void print_end(struct truss *t, pid_t tid, int status)
+static void on_lwp_exit(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e)
 {
-	if (t->options.quiet)
-		return;
-	if (WIFSIGNALED(status))
-		line(t, tid, COLOR_END, "+++ killed by %s%s +++", sts_decode_signal(WTERMSIG(status)),
-		     WCOREDUMP(status) ? " (core dumped)" : "");
-	else
-		line(t, tid, COLOR_END, "+++ exited with %d +++", WEXITSTATUS(status));
-}
-
-static void on_lwp_exit(struct truss *t, const struct stasis_event *e)
-{
-	struct tracked *lwp = track(t, e->tid);
-
-	end_call(t, lwp);
-	print_end(t, e->tid, e->data.lwp.exit_status);
+	abandon_call(t, lwp, TRUSS_UNFINISHED);
+	if (!t->options.quiet)
+		t->format->event(t, lwp, e);
 	forget(t, lwp);
 }
 
 /* The LWP that called exec goes on under its process's id. */
-static void on_exec(struct truss *t, const struct stasis_event *e)
+static void on_exec(struct truss *t, struct truss_lwp *leader, const struct stasis_event *e)
 {
 	pid_t former = e->data.exec.former_tid;
 
+	leader->comm_known = false;
 	if (former != e->pid) {
-		struct tracked *old = track(t, former), *leader = track(t, e->pid);
+		struct truss_lwp *old = track(t, e->pid, former);
 		struct truss_call call = old->call;
 
-		line(t, e->pid, COLOR_END, "+++ superseded by execve in pid %d +++", former);
 		old->call = leader->call;
 		leader->call = call;
-		call.shown = false;
+		leader->call.shown = false;
 		forget(t, old);
 	}
 	truss_rings_forget(&t->rings, e->pid);
-	if (t->options.events)
-		line(t, e->pid, COLOR_EVENT, "~~~ exec ~~~");
+	if (t->options.events || former != e->pid)
+		t->format->event(t, leader, e);
 }
 
-static void on_final(struct truss *t, const struct stasis_event *e)
+static void on_final(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e)
 {
-	struct tracked *lwp = track(t, e->pid);
-
-	end_call(t, lwp);
-	print_end(t, e->pid, e->data.exit.status);
+	abandon_call(t, lwp, TRUSS_UNFINISHED);
+	if (!t->options.quiet)
+		t->format->event(t, lwp, e);
 	truss_rings_forget(&t->rings, e->pid);
 	if (e->pid == t->command_pid) {
 		t->command_status = e->data.exit.status;
@@ -298,46 +251,51 @@ static void on_final(struct truss *t, const struct stasis_event *e)
 	forget(t, lwp);
 }
 
-static void show(struct truss *t, const struct stasis_event *e)
+static void show_event(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e)
 {
 	switch (e->kind) {
-	case STASIS_EVENT_SYSCALL_ENTER:
-		on_enter(t, e);
-		break;
-	case STASIS_EVENT_SYSCALL_EXIT:
-		on_leave(t, e);
-		break;
 	case STASIS_EVENT_SIGNAL:
-		on_signal(t, e);
+		on_signal(t, lwp, e);
 		break;
 	case STASIS_EVENT_FORK:
 	case STASIS_EVENT_VFORK:
 	case STASIS_EVENT_POSIX_SPAWN:
 	case STASIS_EVENT_CLONE:
 	case STASIS_EVENT_VFORK_DONE:
-		on_birth(t, e);
+		on_birth(t, lwp, e);
 		break;
 	case STASIS_EVENT_LWP_CREATE:
-		track(t, e->tid);
 		if (t->options.events)
-			line(t, e->tid, COLOR_EVENT, "~~~ lwp-create: by %d ~~~", e->data.lwp.creator);
+			t->format->event(t, lwp, e);
 		break;
 	case STASIS_EVENT_LWP_EXIT:
-		on_lwp_exit(t, e);
+		on_lwp_exit(t, lwp, e);
 		break;
 	case STASIS_EVENT_EXEC:
-		on_exec(t, e);
+		on_exec(t, lwp, e);
 		break;
 	case STASIS_EVENT_JOB_STOP:
-		line(t, e->tid, COLOR_SIGNAL, "--- stopped by %s ---", sts_decode_signal(e->data.signal.info.si_signo));
+		t->format->event(t, lwp, e);
 		break;
 	case STASIS_EVENT_EXITED:
 	case STASIS_EVENT_KILLED:
-		on_final(t, e);
+		on_final(t, lwp, e);
 		break;
 	default:
-		track(t, e->tid);
+		break;
 	}
+}
+
+static void show(struct truss *t, const struct stasis_event *e)
+{
+	bool dead = e->kind == STASIS_EVENT_EXITED || e->kind == STASIS_EVENT_KILLED;
+
+	if (e->kind == STASIS_EVENT_SYSCALL_ENTER)
+		on_enter(t, e);
+	else if (e->kind == STASIS_EVENT_SYSCALL_EXIT)
+		on_leave(t, e);
+	else
+		show_event(t, track(t, e->pid, dead || e->kind == STASIS_EVENT_EXEC ? e->pid : e->tid), e);
 }
 
 /* --- the loop -------------------------------------------------------------------------------------- */
@@ -485,6 +443,10 @@ static int trace(struct truss *t)
 	r = t->options.command ? launch(t) : attach(t);
 	if (r != 0)
 		return r;
+	t->began = truss_now();
+	t->format = t->options.json ? &truss_json : &truss_text;
+	if (t->format->begin)
+		t->format->begin(t);
 	catch_signals(t);
 	return run(t);
 }
@@ -513,9 +475,8 @@ static int open_all(struct truss *t)
 {
 	const struct stasis_session_opts opts = {.size = sizeof opts, .flags = STASIS_SESSION_DIRECT};
 
-	t->buffer = malloc(RECORD_MAX);
 	signal(SIGCHLD, SIG_DFL); /* ignored, it would lose us every exit */
-	int r = t->buffer ? truss_output_open(&t->out, &t->options) : -ENOMEM;
+	int r = truss_buffer_grow(t) ? truss_output_open(&t->out, &t->options) : -ENOMEM;
 	if (r < 0) {
 		sts_complain(t->options.output ? t->options.output : "truss", "%s", strerror(-r));
 		return STS_EXIT_FAILURE;
@@ -528,17 +489,18 @@ static int open_all(struct truss *t)
 	return 0;
 }
 
-/* Calls that were under way when the tracing ended. */
-static void end_open_calls(struct truss *t)
+/* The last records: calls that were under way when the tracing ended. */
+static void finish(struct truss *t)
 {
-	for (struct tracked *lwp = t->lwps; lwp; lwp = lwp->hh.next)
-		if (lwp->call.active)
-			truss_call_leave(&t->out, lwp->tid, &lwp->call, " <detached ...>", NULL, TRUSS_DETACHED);
+	for (struct truss_lwp *lwp = t->lwps; lwp; lwp = lwp->hh.next)
+		abandon_call(t, lwp, TRUSS_DETACHED);
+	if (t->format->end)
+		t->format->end(t);
 }
 
 static void free_lwps(struct truss *t)
 {
-	struct tracked *lwp, *next;
+	struct truss_lwp *lwp, *next;
 
 	HASH_ITER(hh, t->lwps, lwp, next)
 	{
@@ -559,8 +521,8 @@ int sts_cmd_truss(int argc, char **argv)
 	if (status == 0)
 		status = trace(&t);
 	stasis_session_destroy(t.session);
-	if (t.out.file)
-		end_open_calls(&t);
+	if (t.format && t.out.file)
+		finish(&t);
 	if (t.out.file && !truss_output_close(&t.out))
 		status = STS_EXIT_FAILURE;
 	free_lwps(&t);

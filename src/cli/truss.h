@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* stasis truss: options (truss_options.c), which calls are shown (truss_filter.c), the decoder's questions
-   (truss_decode.c), records on their way out (truss_output.c), the loop (cmd_truss.c). */
+   (truss_decode.c), what records look like (truss_text.c, truss_json.c), records on their way out (truss_output.c),
+   what is known of processes, and the loop (cmd_truss.c). */
 #ifndef STS_CLI_TRUSS_H
 #define STS_CLI_TRUSS_H
 
 #include <stasis/stasis.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/types.h>
 #include <time.h>
 #include "cli/cli.h"
 #include "decode/decode.h"
+
+#define uthash_fatal(message) (sts_complain("truss", "%s", message), exit(STS_EXIT_FAILURE))
+#include <uthash.h>
 
 enum truss_clock { TRUSS_CLOCK_NONE, TRUSS_CLOCK_DAY, TRUSS_CLOCK_UNIX };
 
@@ -48,6 +53,7 @@ struct truss_options {
 	size_t n_pids;
 	bool no_follow;
 	bool quiet;
+	bool json;
 	bool split;	/* --split */
 	bool durations; /* -T */
 	bool relative;	/* -r */
@@ -111,14 +117,17 @@ struct truss_call {
 	struct stasis_event_syscall data;
 	struct stasis_decode decode;
 	struct truss_time start;
-	char *text; /* its first half */
+	struct sts_json json; /* between the halves */
+	char *text;	      /* its first half */
 };
+
 /* Whom the decoder's questions are about. */
 struct truss_ring;
 struct truss_source {
 	struct stasis_session *session;
 	pid_t pid;
 	struct truss_ring **rings;
+	bool own; /* the call is our own: the memory to read is ours */
 };
 /* The call's decoder, ready for either half. */
 struct stasis_decode *truss_decoder(struct truss_source *source, struct truss_call *call,
@@ -130,10 +139,58 @@ bool truss_call_looks_for(struct truss_source *source, const struct truss_call *
 void truss_rings_track(struct truss_source *source, const struct stasis_event_syscall *call);
 void truss_rings_forget(struct truss_ring **rings, pid_t pid);
 
-/* The first half; it is shown at once where that may be. */
+/* --- the whole ---------------------------------------------------------------------------- */
+
+struct truss_lwp {
+	pid_t pid, tid;
+	char comm[64]; /* its name, as far as comm_known */
+	bool comm_known;
+	struct truss_call call;
+	UT_hash_handle hh;
+};
+
+struct truss {
+	struct truss_options options;
+	struct truss_output out;
+	const struct truss_format *format;
+	struct stasis_session *session;
+	struct truss_lwp *lwps;
+	pid_t command_pid;
+	int command_status; /* wait(2) status */
+	bool command_done;
+	bool launch_shown; /* its execve */
+	struct truss_ring *rings;
+	struct truss_time began;
+	uint64_t records, calls; /* written */
+	char *buffer;		 /* where a record is made */
+	size_t buffer_size;
+};
+
+/* Room for a longer record; false: that would be too much. */
+bool truss_buffer_grow(struct truss *t);
+/* The name of the LWP's thread. */
+const char *truss_comm(struct truss_lwp *lwp);
+
+/* What records look like. */
+struct truss_format {
+	void (*begin)(struct truss *t);
+	void (*enter)(struct truss *t, struct truss_lwp *lwp, struct truss_source *source);
+	/* status: TRUSS_*; the call has a result if it succeeded or failed. */
+	void (*leave)(struct truss *t, struct truss_lwp *lwp, struct truss_source *source, unsigned status);
+	/* All that is no call; only what is to be shown. */
+	void (*event)(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e);
+	void (*end)(struct truss *t);
+};
+extern const struct truss_format truss_text, truss_json;
+
+/* Text: the first half; it is shown at once where that may be. */
 void truss_call_enter(struct truss_output *out, pid_t tid, struct truss_call *call, const char *text);
-/* rest: what follows the first half; status: how the call ended, TRUSS_*. */
+/* rest: what follows the first half. */
 void truss_call_leave(struct truss_output *out, pid_t tid, struct truss_call *call, const char *rest,
-		      const char *result, unsigned status);
+		      const char *result);
+/* Any line as it is. */
+void truss_raw_line(struct truss_output *out, const char *text);
+/* A record had to be given up. */
+void truss_lost(struct truss_output *out, int error);
 
 #endif

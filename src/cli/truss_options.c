@@ -18,6 +18,7 @@ static const char usage[] = "Usage: stasis truss [OPTION...] [--] COMMAND [ARG..
 			    "      --no-follow          let children go\n"
 			    "  -p, --attach=PID         attach; several times, or a list of pids\n"
 			    "  -o, --output=FILE        write there; '|CMD' pipes to a command\n"
+			    "      --json               JSON, a record on each line\n"
 			    "  -e, --trace=SET          calls: names, %sets, /regex, all, none; ?name may be unknown;\n"
 			    "                           a leading ! negates ('-e trace=SET' too)\n"
 			    "      --list-set=SET       print the names of the calls that SET holds\n"
@@ -40,7 +41,7 @@ static const char usage[] = "Usage: stasis truss [OPTION...] [--] COMMAND [ARG..
 			    "      --color=WHEN         auto, always, never\n"
 			    "  -h, --help               this text\n";
 
-enum { OPT_NO_FOLLOW = 256, OPT_COLOR, OPT_LIST_SET, OPT_FD, OPT_SIGNAL, OPT_STATUS, OPT_CLOCK, OPT_SPLIT };
+enum { OPT_NO_FOLLOW = 256, OPT_COLOR, OPT_LIST_SET, OPT_FD, OPT_SIGNAL, OPT_STATUS, OPT_CLOCK, OPT_SPLIT, OPT_JSON };
 
 static const struct option long_options[] = {
 	{"follow-forks", no_argument, NULL, 'f'},
@@ -69,6 +70,7 @@ static const struct option long_options[] = {
 	{"absolute-timestamps", optional_argument, NULL, OPT_CLOCK},
 	{"timestamps", optional_argument, NULL, OPT_CLOCK},
 	{"split", no_argument, NULL, OPT_SPLIT},
+	{"json", no_argument, NULL, OPT_JSON},
 	{NULL, 0, NULL, 0},
 };
 
@@ -324,6 +326,9 @@ static int one_option(struct truss_options *o, int option, char *arg)
 	case 'T':
 		o->durations = true;
 		return set_digits(arg, &o->duration_digits);
+	case OPT_JSON:
+		o->json = true;
+		return GO_ON;
 	case OPT_SPLIT:
 		o->split = true;
 		return GO_ON;

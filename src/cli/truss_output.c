@@ -145,7 +145,6 @@ void truss_call_enter(struct truss_output *out, pid_t tid, struct truss_call *ca
 {
 	free(call->text);
 	call->text = strdup(text);
-	call->active = true;
 	/* What may yet turn out not to be wanted waits for its end. */
 	call->shown = !out->whole && call->wanted && out->options->statuses == TRUSS_ANY_STATUS;
 	if (!call->shown)
@@ -177,11 +176,8 @@ static void put_result(struct truss_output *out, const struct truss_call *call, 
 }
 
 void truss_call_leave(struct truss_output *out, pid_t tid, struct truss_call *call, const char *rest,
-		      const char *result, unsigned status)
+		      const char *result)
 {
-	call->active = false;
-	if (!call->wanted || !(out->options->statuses & status))
-		return;
 	if (!call->shown) {
 		begin_line(out, tid, &call->start);
 		put(out, "%s", call->text ? call->text : "");
@@ -193,6 +189,18 @@ void truss_call_leave(struct truss_output *out, pid_t tid, struct truss_call *ca
 	if (result)
 		put_result(out, call, result);
 	end_line(out);
+}
+
+void truss_raw_line(struct truss_output *out, const char *text)
+{
+	put(out, "%s", text);
+	end_line(out);
+}
+
+void truss_lost(struct truss_output *out, int error)
+{
+	errno = error;
+	check(out, false);
 }
 
 int truss_output_open(struct truss_output *out, const struct truss_options *o)

@@ -49,6 +49,26 @@ void sts_decode_enter(struct stasis_decode *d, const struct stasis_event_syscall
 /* At exit: the rest, with the parenthesis; the result: "3", "-1 ENOENT (No such file or directory)", "?". */
 void sts_decode_leave(struct stasis_decode *d, const struct stasis_event_syscall *call, struct sts_text *out,
 		      struct sts_text *result);
+/* --- items as JSON ---------------------------------------------------------------------- */
+
+struct sts_json {
+	struct sts_text *out;
+	int depth, too_deep;
+	struct {
+		enum stasis_decode_kind kind;
+		bool any;
+	} levels[STS_TEXT_DEPTH];
+	unsigned comments; /* for keys that no two comments share */
+};
+/* Members of an object, without its braces. At entry: "call", "number", and "args" as far as can be known then, its
+   brace open. At exit the rest, and "result". j is the call's own in between. */
+void sts_json_enter(struct stasis_decode *d, const struct stasis_event_syscall *call, struct sts_json *j,
+		    struct sts_text *out);
+void sts_json_leave(struct stasis_decode *d, const struct stasis_event_syscall *call, struct sts_json *j,
+		    struct sts_text *out);
+/* "text", or {"hex":"..."} if it is no UTF-8. */
+void sts_json_add_string(struct sts_text *out, const char *s);
+
 bool sts_decode_never_returns(enum stasis_abi abi, uint64_t number);
 
 struct sts_call;

@@ -5,18 +5,6 @@
 #include <string.h>
 #include "decode/decode.h"
 
-#define DEPTH 24
-
-struct json {
-	struct sts_text *out;
-	int depth, too_deep;
-	struct {
-		enum stasis_decode_kind kind;
-		bool any;
-	} levels[DEPTH];
-	unsigned comments; /* for keys that no two comments share */
-};
-
 /* The length of the UTF-8 sequence at s, 0 if it is none (overlong and surrogate ones included). */
 static size_t utf8_length(const unsigned char *s, size_t len)
 {
@@ -51,6 +39,14 @@ static bool is_utf8(const unsigned char *s, size_t len)
 	return true;
 }
 
+static void add_hex(struct sts_text *out, const unsigned char *s, size_t len)
+{
+	sts_text_add(out, "{\"hex\":\"");
+	for (size_t i = 0; i < len && !out->cut; i++)
+		sts_text_add(out, "%02x", s[i]);
+	sts_text_add(out, "\"}");
+}
+
 static void add_string(struct sts_text *out, const unsigned char *s, size_t len)
 {
 	sts_text_add_char(out, '"');
@@ -65,9 +61,14 @@ static void add_string(struct sts_text *out, const unsigned char *s, size_t len)
 	sts_text_add_char(out, '"');
 }
 
-static void add_text(struct sts_text *out, const char *s)
+void sts_json_add_string(struct sts_text *out, const char *s)
 {
-	add_string(out, (const unsigned char *)s, strlen(s));
+	size_t len = strlen(s);
+
+	if (is_utf8((const unsigned char *)s, len))
+		add_string(out, (const unsigned char *)s, len);
+	else
+		add_hex(out, (const unsigned char *)s, len);
 }
 
 static void add_bytes(struct sts_text *out, const struct stasis_decode_item *item)
@@ -75,16 +76,21 @@ static void add_bytes(struct sts_text *out, const struct stasis_decode_item *ite
 	const unsigned char *s = item->bytes;
 	bool text = is_utf8(s, item->length);
 
-	if (text && !item->more) {
-		add_string(out, s, item->length);
+	if (!item->more) {
+		if (text)
+			add_string(out, s, item->length);
+		else
+			add_hex(out, s, item->length);
 		return;
 	}
-	sts_text_add(out, text ? "{\"string\":" : "{\"hex\":\"");
-	if (text)
+	if (text) {
+		sts_text_add(out, "{\"string\":");
 		add_string(out, s, item->length);
-	for (size_t i = 0; !text && i < item->length && !out->cut; i++)
-		sts_text_add(out, "%02x", s[i]);
-	sts_text_add(out, "%s%s}", text ? "" : "\"", item->more ? ",\"more\":true" : "");
+	} else {
+		add_hex(out, s, item->length);
+		out->len--; /* its brace */
+	}
+	sts_text_add(out, ",\"more\":true}");
 }
 
 static bool is_keyed(enum stasis_decode_kind kind)
@@ -93,7 +99,7 @@ static bool is_keyed(enum stasis_decode_kind kind)
 }
 
 /* The comma and the key. */
-static void lead_in(struct json *j, const char *name)
+static void lead_in(struct sts_json *j, const char *name)
 {
 	if (j->depth == 0)
 		return;
@@ -103,25 +109,25 @@ static void lead_in(struct json *j, const char *name)
 	if (!is_keyed(j->levels[j->depth].kind))
 		return;
 	if (name)
-		add_text(j->out, name);
+		sts_json_add_string(j->out, name);
 	else
 		sts_text_add(j->out, "\"note%u\"", ++j->comments);
 	sts_text_add_char(j->out, ':');
 }
 
-static void open_container(struct json *j, const struct stasis_decode_item *item)
+static void open_container(struct sts_json *j, const struct stasis_decode_item *item)
 {
-	if (j->depth + 1 >= DEPTH) {
+	if (j->depth + 1 >= STS_TEXT_DEPTH) {
 		j->too_deep++;
 		return;
 	}
 	if (item->kind == STASIS_DECODE_CALL) {
-		sts_text_add(j->out, "{\"call\":");
-		add_text(j->out, item->name);
+		sts_text_add(j->out, "\"call\":");
+		sts_json_add_string(j->out, item->name);
 		sts_text_add(j->out, ",\"number\":%" PRIu64 ",\"args\":{", item->value);
 	} else if (item->kind == STASIS_DECODE_RESULT) {
 		sts_text_add(j->out, ",\"result\":{\"value\":%" PRId64 ",\"text\":", (int64_t)item->value);
-		add_text(j->out, item->text);
+		sts_json_add_string(j->out, item->text);
 	} else {
 		lead_in(j, item->name);
 		sts_text_add_char(j->out, item->kind == STASIS_DECODE_STRUCT ? '{' : '[');
@@ -131,7 +137,7 @@ static void open_container(struct json *j, const struct stasis_decode_item *item
 	j->levels[j->depth].any = item->kind == STASIS_DECODE_RESULT;
 }
 
-static void close_container(struct json *j)
+static void close_container(struct sts_json *j)
 {
 	if (j->too_deep > 0)
 		j->too_deep--;
@@ -140,10 +146,32 @@ static void close_container(struct json *j)
 	/* The object of the call is closed after its result. */
 }
 
+/* Beyond this a reader whose numbers are doubles loses digits. */
+#define SAFE (INT64_C(1) << 53)
+
+/* A number; with what it means, or with its digits where it is not safe, as text beside it. */
+static void put_number(struct sts_text *out, const struct stasis_decode_item *item)
+{
+	int64_t value = (int64_t)item->value;
+	bool has_sign = item->kind == STASIS_DECODE_SIGNED || item->kind == STASIS_DECODE_FD ||
+			(item->kind == STASIS_DECODE_SYMBOL && value < 0 && value >= INT32_MIN); /* AT_FDCWD */
+	bool safe = has_sign ? value <= SAFE && value >= -SAFE : item->value <= SAFE;
+
+	if (item->text || !safe)
+		sts_text_add(out, "{\"value\":");
+	sts_text_add(out, has_sign ? "%" PRId64 : "%" PRIu64, item->value);
+	if (item->text) {
+		sts_text_add(out, ",\"text\":");
+		sts_json_add_string(out, item->text);
+	} else if (!safe) {
+		sts_text_add(out, has_sign ? ",\"text\":\"%" PRId64 "\"" : ",\"text\":\"%#" PRIx64 "\"", item->value);
+	}
+	if (item->text || !safe)
+		sts_text_add_char(out, '}');
+}
+
 static void put_value(struct sts_text *out, const struct stasis_decode_item *item)
 {
-	bool has_sign = item->kind == STASIS_DECODE_SIGNED || item->kind == STASIS_DECODE_FD;
-
 	switch (item->kind) {
 	case STASIS_DECODE_BYTES:
 		add_bytes(out, item);
@@ -152,26 +180,16 @@ static void put_value(struct sts_text *out, const struct stasis_decode_item *ite
 		sts_text_add(out, "\"...\"");
 		break;
 	case STASIS_DECODE_NOTE:
-		add_text(out, item->text);
+		sts_json_add_string(out, item->text);
 		break;
 	default:
-		if (item->text)
-			sts_text_add(out, "{\"value\":");
-		sts_text_add(out, has_sign ? "%" PRId64 : "%" PRIu64, item->value);
-		if (!item->text)
-			break;
-		sts_text_add(out, ",\"text\":");
-		if (is_utf8((const unsigned char *)item->text, strlen(item->text)))
-			add_text(out, item->text);
-		else
-			add_bytes(out, &(struct stasis_decode_item){.bytes = item->text, .length = strlen(item->text)});
-		sts_text_add_char(out, '}');
+		put_number(out, item);
 	}
 }
 
 static void put(void *arg, const struct stasis_decode_item *item)
 {
-	struct json *j = arg;
+	struct sts_json *j = arg;
 
 	if (item->kind == STASIS_DECODE_END) {
 		close_container(j);
@@ -183,15 +201,34 @@ static void put(void *arg, const struct stasis_decode_item *item)
 	}
 }
 
+void sts_json_enter(struct stasis_decode *d, const struct stasis_event_syscall *call, struct sts_json *j,
+		    struct sts_text *out)
+{
+	struct stasis_decode_sink sink = {put, j};
+
+	*j = (struct sts_json){.out = out};
+	stasis_decode_enter(d, call, &sink);
+}
+
+void sts_json_leave(struct stasis_decode *d, const struct stasis_event_syscall *call, struct sts_json *j,
+		    struct sts_text *out)
+{
+	struct stasis_decode_sink sink = {put, j};
+
+	j->out = out;
+	stasis_decode_leave(d, call, &sink);
+}
+
 ssize_t stasis_decode_json(struct stasis_decode *d, const struct stasis_event_syscall *call, char *buf, size_t size)
 {
 	struct sts_text out;
-	struct json j = {.out = &out};
+	struct sts_json j = {.out = &out};
 	struct stasis_decode_sink sink = {put, &j};
 
 	if (size == 0)
 		return -ENOSPC;
 	sts_text_init(&out, buf, size);
+	sts_text_add_char(&out, '{');
 	stasis_decode_call(d, call, &sink);
 	sts_text_add_char(&out, '}');
 	return out.cut ? -ENOSPC : (ssize_t)out.len;

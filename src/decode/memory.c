@@ -2,9 +2,11 @@
 /* What lies in the caller's memory: strings, arrays, structures. */
 #include <string.h>
 #include "decode/walk.h"
+#include "util/cleanup.h"
 
 #define PATH_LIMIT 4096
 #define BYTES_LIMIT 65536
+#define BUFFER_LIMIT ((size_t)1 << 24)
 #define CHUNK 4096
 
 bool sts_read(const struct sts_walk *w, uint64_t addr, void *buf, size_t len)
@@ -96,11 +98,17 @@ void sts_show_path_at(struct sts_walk *w, const char *name, uint64_t addr)
 
 void sts_show_bytes_at(struct sts_walk *w, const char *name, uint64_t addr, uint64_t length)
 {
-	char buf[CHUNK];
-	uint64_t shown = length < sts_limit(w) ? length : sts_limit(w);
+	char small[CHUNK], *buf = small;
+	_cleanup_free_ char *big = NULL;
+	uint64_t limit = w->d->string_limit < BUFFER_LIMIT ? w->d->string_limit : BUFFER_LIMIT;
+	uint64_t shown = length < limit ? length : limit;
 
-	if (shown > sizeof buf)
-		shown = sizeof buf;
+	if (addr && shown > sizeof small)
+		buf = big = malloc(shown);
+	if (!buf) {
+		buf = small;
+		shown = sizeof small;
+	}
 	if (!addr || !sts_read(w, addr, buf, shown))
 		sts_put_address(w, name, addr);
 	else

@@ -229,6 +229,11 @@ STS_TC(json, 10, "JSON: numbers as numbers, bytes without loss")
 	ATF_CHECK_STREQ("{\"call\":\"mlockall\",\"number\":151,\"args\":{\"flags\":{\"value\":3,\"text\":\"MCL_CURRENT|"
 			"MCL_FUTURE\"}},\"result\":{\"value\":0,\"text\":\"0\"}}",
 			json_of(151, 0, 3, 0, 0));
+	/* What a double cannot hold is text as well. */
+	ATF_CHECK_MATCH("\"offset\":[{]\"value\":9007199254740993,\"text\":\"9007199254740993\"[}]",
+			json_of(8, 0, 3, UINT64_C(9007199254740993), 0));
+	ATF_CHECK_MATCH("\"offset\":9007199254740992,", json_of(8, 0, 3, UINT64_C(9007199254740992), 0));
+	ATF_CHECK_MATCH("\"dirfd\":[{]\"value\":-100,\"text\":\"AT_FDCWD\"[}]", json_of(257, 0, -100, A, 0));
 	put_words(A, 8, UINT64_C(0x100000003), UINT64_C(0x200000004), END);
 	ATF_CHECK_MATCH("\"fds\":.[{]\"fd\":3,\"events\":[{]\"value\":1,\"text\":\"POLLIN\".*\"fd\":4,",
 			json_of(7, 0, A, 2, 0));
