@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,6 +52,7 @@ static struct truss_lwp *track(struct truss *t, pid_t pid, pid_t tid)
 static void forget(struct truss *t, struct truss_lwp *lwp)
 {
 	HASH_DEL(t->lwps, lwp);
+	truss_summary_forget(lwp);
 	free(lwp->call.text);
 	free(lwp);
 	t->out.many = HASH_COUNT(t->lwps) > 1;
@@ -87,7 +89,12 @@ static void end_call(struct truss *t, struct truss_lwp *lwp, struct truss_source
 	if (!call->active)
 		return;
 	call->active = false;
-	if (call->wanted && t->options.statuses & status)
+	clock_gettime(CLOCK_MONOTONIC, &call->end);
+	if (!call->wanted || !(t->options.statuses & status))
+		return;
+	if (t->options.count && status & (TRUSS_SUCCESSFUL | TRUSS_FAILED))
+		truss_summary_add(t, lwp);
+	if (!t->options.only_count)
 		t->format->leave(t, lwp, source, status);
 }
 
@@ -110,7 +117,9 @@ static void begin_call(struct truss *t, struct truss_lwp *lwp, struct truss_sour
 	call->start = truss_now();
 	call->active = true;
 	call->wanted = truss_call_looks_for(source, call, &t->options, false);
-	if (call->wanted || truss_options_look(&t->options))
+	if (t->options.count)
+		truss_summary_begin(lwp);
+	if (!t->options.only_count)
 		t->format->enter(t, lwp, source);
 	if (sts_decode_never_returns(data->abi, data->number))
 		end_call(t, lwp, source, TRUSS_UNFINISHED);
@@ -198,23 +207,29 @@ static void on_leave(struct truss *t, const struct stasis_event *e)
 
 /* --- other events ---------------------------------------------------------------------------- */
 
+static void put_event(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e)
+{
+	if (!t->options.only_count)
+		t->format->event(t, lwp, e);
+}
+
 static void on_signal(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e)
 {
 	if (t->options.signals & UINT64_C(1) << (e->data.signal.info.si_signo - 1))
-		t->format->event(t, lwp, e);
+		put_event(t, lwp, e);
 }
 
 static void on_birth(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e)
 {
 	if (t->options.events && e->data.birth.side != STASIS_SIDE_CHILD)
-		t->format->event(t, lwp, e);
+		put_event(t, lwp, e);
 }
 
 static void on_lwp_exit(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e)
 {
 	abandon_call(t, lwp, TRUSS_UNFINISHED);
 	if (!t->options.quiet)
-		t->format->event(t, lwp, e);
+		put_event(t, lwp, e);
 	forget(t, lwp);
 }
 
@@ -235,14 +250,14 @@ static void on_exec(struct truss *t, struct truss_lwp *leader, const struct stas
 	}
 	truss_rings_forget(&t->rings, e->pid);
 	if (t->options.events || former != e->pid)
-		t->format->event(t, leader, e);
+		put_event(t, leader, e);
 }
 
 static void on_final(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e)
 {
 	abandon_call(t, lwp, TRUSS_UNFINISHED);
 	if (!t->options.quiet)
-		t->format->event(t, lwp, e);
+		put_event(t, lwp, e);
 	truss_rings_forget(&t->rings, e->pid);
 	if (e->pid == t->command_pid) {
 		t->command_status = e->data.exit.status;
@@ -266,7 +281,7 @@ static void show_event(struct truss *t, struct truss_lwp *lwp, const struct stas
 		break;
 	case STASIS_EVENT_LWP_CREATE:
 		if (t->options.events)
-			t->format->event(t, lwp, e);
+			put_event(t, lwp, e);
 		break;
 	case STASIS_EVENT_LWP_EXIT:
 		on_lwp_exit(t, lwp, e);
@@ -275,7 +290,7 @@ static void show_event(struct truss *t, struct truss_lwp *lwp, const struct stas
 		on_exec(t, lwp, e);
 		break;
 	case STASIS_EVENT_JOB_STOP:
-		t->format->event(t, lwp, e);
+		put_event(t, lwp, e);
 		break;
 	case STASIS_EVENT_EXITED:
 	case STASIS_EVENT_KILLED:
@@ -302,6 +317,27 @@ static void show(struct truss *t, const struct stasis_event *e)
 
 static struct stasis_session *signalled_session;
 static volatile sig_atomic_t signalled;
+
+static volatile sig_atomic_t summary_due;
+
+static void on_summary_signal(int signal)
+{
+	summary_due = 1;
+	stasis_session_wake(signalled_session);
+}
+
+/* SIGUSR1, and a timer, ask for what is known so far. */
+static void catch_summary_signals(const struct truss_options *o)
+{
+	const struct sigaction act = {.sa_handler = on_summary_signal, .sa_flags = SA_RESTART};
+	const struct itimerval every = {{o->interval, 0}, {o->interval, 0}};
+
+	sigaction(SIGUSR1, &act, NULL);
+	if (o->interval == 0)
+		return;
+	sigaction(SIGALRM, &act, NULL);
+	setitimer(ITIMER_REAL, &every, NULL);
+}
 
 static void on_host_signal(int signal)
 {
@@ -343,6 +379,10 @@ static bool handle_signal(struct truss *t)
 {
 	int signal = signalled;
 
+	if (summary_due) {
+		summary_due = 0;
+		truss_summary_show(t, false);
+	}
 	if (signal == 0)
 		return false;
 	signalled = 0;
@@ -448,6 +488,8 @@ static int trace(struct truss *t)
 	if (t->format->begin)
 		t->format->begin(t);
 	catch_signals(t);
+	if (t->options.count)
+		catch_summary_signals(&t->options);
 	return run(t);
 }
 
@@ -494,6 +536,8 @@ static void finish(struct truss *t)
 {
 	for (struct truss_lwp *lwp = t->lwps; lwp; lwp = lwp->hh.next)
 		abandon_call(t, lwp, TRUSS_DETACHED);
+	if (t->options.count)
+		truss_summary_show(t, true);
 	if (t->format->end)
 		t->format->end(t);
 }
@@ -527,6 +571,7 @@ int sts_cmd_truss(int argc, char **argv)
 		status = STS_EXIT_FAILURE;
 	free_lwps(&t);
 	truss_rings_forget(&t.rings, 0);
+	truss_summary_free(&t);
 	free(t.buffer);
 	truss_options_free(&t.options);
 	return status == 0 ? pass_on(&t) : status;

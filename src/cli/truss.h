@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* stasis truss: options (truss_options.c), which calls are shown (truss_filter.c), the decoder's questions
-   (truss_decode.c), what records look like (truss_text.c, truss_json.c), records on their way out (truss_output.c),
-   what is known of processes, and the loop (cmd_truss.c). */
+   (truss_decode.c), what records look like (truss_text.c, truss_json.c), summaries (truss_summary.c), records on their
+   way out (truss_output.c), what is known of processes, and the loop (cmd_truss.c). */
 #ifndef STS_CLI_TRUSS_H
 #define STS_CLI_TRUSS_H
 
@@ -47,6 +47,22 @@ enum {
 };
 int truss_statuses_parse(unsigned *statuses, const char *list);
 
+enum truss_sort {
+	TRUSS_SORT_TIME,
+	TRUSS_SORT_CPU,
+	TRUSS_SORT_CALLS,
+	TRUSS_SORT_ERRORS,
+	TRUSS_SORT_NAME,
+	TRUSS_SORT_NONE,
+	TRUSS_SORT_MIN,
+	TRUSS_SORT_MAX,
+	TRUSS_SORT_AVERAGE,
+	TRUSS_SORT_MEDIAN,
+	TRUSS_SORT_P99
+};
+/* -1: there is no such order. */
+int truss_sort_parse(const char *name);
+
 struct truss_options {
 	char **command; /* NULL: attach */
 	pid_t *pids;
@@ -54,9 +70,13 @@ struct truss_options {
 	bool no_follow;
 	bool quiet;
 	bool json;
-	bool split;	/* --split */
-	bool durations; /* -T */
-	bool relative;	/* -r */
+	bool count;	 /* -c, -C */
+	bool only_count; /* -c */
+	enum truss_sort sort;
+	unsigned interval; /* seconds between summaries, 0: none */
+	bool split;	   /* --split */
+	bool durations;	   /* -T */
+	bool relative;	   /* -r */
 	enum truss_clock clock;
 	int duration_digits, relative_digits, clock_digits; /* after the point */
 	size_t string_limit;
@@ -108,6 +128,7 @@ struct truss_time {
 	struct timespec real, monotonic;
 };
 struct truss_time truss_now(void);
+int64_t truss_nanoseconds(const struct timespec *from, const struct timespec *to);
 
 /* One call of an LWP, from entry to exit. */
 struct truss_call {
@@ -117,6 +138,8 @@ struct truss_call {
 	struct stasis_event_syscall data;
 	struct stasis_decode decode;
 	struct truss_time start;
+	struct timespec end;  /* monotonic */
+	uint64_t cpu;	      /* the LWP's time on the CPU at the entry */
 	struct sts_json json; /* between the halves */
 	char *text;	      /* its first half */
 };
@@ -145,6 +168,7 @@ struct truss_lwp {
 	pid_t pid, tid;
 	char comm[64]; /* its name, as far as comm_known */
 	bool comm_known;
+	int cpu_fd; /* of its schedstat; 0: not open */
 	struct truss_call call;
 	UT_hash_handle hh;
 };
@@ -160,6 +184,7 @@ struct truss {
 	bool command_done;
 	bool launch_shown; /* its execve */
 	struct truss_ring *rings;
+	struct truss_stat *stats;
 	struct truss_time began;
 	uint64_t records, calls; /* written */
 	char *buffer;		 /* where a record is made */
@@ -182,6 +207,16 @@ struct truss_format {
 	void (*end)(struct truss *t);
 };
 extern const struct truss_format truss_text, truss_json;
+/* Other records of JSON: begin, add members, end. */
+void truss_json_begin(struct truss *t, struct sts_text *out, const char *kind);
+void truss_json_end(struct truss *t, struct sts_text *out);
+
+/* Summaries: a call begins; it has ended; what is known so far, or at the end; an LWP is gone. */
+void truss_summary_begin(struct truss_lwp *lwp);
+void truss_summary_add(struct truss *t, struct truss_lwp *lwp);
+void truss_summary_show(struct truss *t, bool final);
+void truss_summary_forget(struct truss_lwp *lwp);
+void truss_summary_free(struct truss *t);
 
 /* Text: the first half; it is shown at once where that may be. */
 void truss_call_enter(struct truss_output *out, pid_t tid, struct truss_call *call, const char *text);

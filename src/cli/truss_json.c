@@ -11,18 +11,13 @@
 
 #define SCHEMA_VERSION 1
 
-static int64_t nanoseconds(const struct timespec *from, const struct timespec *to)
-{
-	return (to->tv_sec - from->tv_sec) * INT64_C(1000000000) + to->tv_nsec - from->tv_nsec;
-}
-
 /* Since the trace began: a number that a double holds for a hundred days. */
 static int64_t since_began(const struct truss *t, const struct truss_time *when)
 {
-	return nanoseconds(&t->began.monotonic, &when->monotonic);
+	return truss_nanoseconds(&t->began.monotonic, &when->monotonic);
 }
 
-static void begin_record(struct truss *t, struct sts_text *out, const char *kind)
+void truss_json_begin(struct truss *t, struct sts_text *out, const char *kind)
 {
 	sts_text_init(out, t->buffer, t->buffer_size);
 	sts_text_add(out, "{\"record\":\"%s\",\"seq\":%" PRIu64, kind, t->records);
@@ -35,7 +30,7 @@ static void add_origin(struct truss *t, struct sts_text *out, struct truss_lwp *
 	sts_text_add(out, ",\"time_ns\":%" PRId64, since_began(t, when));
 }
 
-static void end_record(struct truss *t, struct sts_text *out)
+void truss_json_end(struct truss *t, struct sts_text *out)
 {
 	sts_text_add_char(out, '}');
 	if (out->cut) { /* half a record is none */
@@ -88,14 +83,13 @@ static void add_call(struct truss *t, struct truss_lwp *lwp, struct truss_source
 		     unsigned status)
 {
 	struct truss_call *call = &lwp->call;
-	struct truss_time now = truss_now();
 	bool returned = status & (TRUSS_SUCCESSFUL | TRUSS_FAILED);
 
-	begin_record(t, out, "syscall");
+	truss_json_begin(t, out, "syscall");
 	add_origin(t, out, lwp, &call->start);
 	sts_text_add(out, ",\"duration_ns\":");
 	if (returned)
-		sts_text_add(out, "%" PRId64, nanoseconds(&call->start.monotonic, &now.monotonic));
+		sts_text_add(out, "%" PRId64, truss_nanoseconds(&call->start.monotonic, &call->end));
 	else
 		sts_text_add(out, "null");
 	sts_text_add(out, ",\"abi\":\"%s\",\"status\":\"%s\",", abi_name(call->data.abi), status_name(status));
@@ -119,7 +113,7 @@ static void leave(struct truss *t, struct truss_lwp *lwp, struct truss_source *s
 			break;
 		lwp->call = before;
 	}
-	end_record(t, &out);
+	truss_json_end(t, &out);
 	t->calls++;
 }
 
@@ -188,7 +182,7 @@ static void event(struct truss *t, struct truss_lwp *lwp, const struct stasis_ev
 	struct truss_time now = truss_now();
 	struct sts_text out;
 
-	begin_record(t, &out, record_name(e->kind));
+	truss_json_begin(t, &out, record_name(e->kind));
 	add_origin(t, &out, lwp, &now);
 	switch (e->kind) {
 	case STASIS_EVENT_SIGNAL:
@@ -214,7 +208,7 @@ static void event(struct truss *t, struct truss_lwp *lwp, const struct stasis_ev
 	default:
 		add_birth(&out, e);
 	}
-	end_record(t, &out);
+	truss_json_end(t, &out);
 }
 
 /* --- first and last ------------------------------------------------------------------------ */
@@ -224,7 +218,7 @@ static void begin(struct truss *t)
 	struct sts_text out;
 
 	for (;;) {
-		begin_record(t, &out, "header");
+		truss_json_begin(t, &out, "header");
 		sts_text_add(
 			&out,
 			",\"schema_version\":%d,\"version\":\"%s\",\"began\":{\"seconds\":%lld,\"nanoseconds\":%ld}",
@@ -240,7 +234,7 @@ static void begin(struct truss *t)
 		if (!out.cut || !truss_buffer_grow(t))
 			break;
 	}
-	end_record(t, &out);
+	truss_json_end(t, &out);
 }
 
 static void end(struct truss *t)
@@ -248,10 +242,10 @@ static void end(struct truss *t)
 	struct truss_time now = truss_now();
 	struct sts_text out;
 
-	begin_record(t, &out, "trailer");
+	truss_json_begin(t, &out, "trailer");
 	sts_text_add(&out, ",\"time_ns\":%" PRId64 ",\"calls\":%" PRIu64 ",\"records\":%" PRIu64, since_began(t, &now),
 		     t->calls, t->records + 1);
-	end_record(t, &out);
+	truss_json_end(t, &out);
 }
 
 const struct truss_format truss_json = {begin, enter, leave, event, end};

@@ -9,39 +9,55 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char usage[] = "Usage: stasis truss [OPTION...] [--] COMMAND [ARG...]\n"
-			    "       stasis truss [OPTION...] -p PID [-p PID...]\n"
-			    "\n"
-			    "Show every system call, signal, birth, exec and exit of programs.\n"
-			    "\n"
-			    "  -f, --follow-forks       follow births (the default)\n"
-			    "      --no-follow          let children go\n"
-			    "  -p, --attach=PID         attach; several times, or a list of pids\n"
-			    "  -o, --output=FILE        write there; '|CMD' pipes to a command\n"
-			    "      --json               JSON, a record on each line\n"
-			    "  -e, --trace=SET          calls: names, %sets, /regex, all, none; ?name may be unknown;\n"
-			    "                           a leading ! negates ('-e trace=SET' too)\n"
-			    "      --list-set=SET       print the names of the calls that SET holds\n"
-			    "  -P, --trace-path=GLOB    calls that name this path, or a descriptor that leads to it\n"
-			    "      --fd=N[,N...]        calls that name these descriptors; a leading ! negates\n"
-			    "  -z, -Z                   calls that succeed; calls that fail\n"
-			    "  -e status=SET            successful, failed, unfinished, detached\n"
-			    "  -e signal=SET            signals: names, all, none\n"
-			    "  -e event=all|none        births, execs, LWPs and job control\n"
-			    "  -s, --string-limit=N     show N bytes of strings (32)\n"
-			    "  -v, --no-abbrev          show every field of structures, the whole environment\n"
-			    "  -x, -xx                  show strings in hexadecimal, if not plain text; all of them\n"
-			    "  -y, --decode-fds         show what descriptors lead to\n"
-			    "  -t, -tt, -ttt            time of day, with microseconds, in seconds since 1970\n"
-			    "  -r, --relative-timestamps  time since the record before\n"
-			    "  -T, --syscall-times      show how long each call took\n"
-			    "      --split              show calls when they are entered, as on a terminal\n"
-			    "  -E, --env=VAR[=VALUE]    set or remove a variable for the command\n"
-			    "  -q, --quiet              no exit lines\n"
-			    "      --color=WHEN         auto, always, never\n"
-			    "  -h, --help               this text\n";
+static const char usage[] =
+	"Usage: stasis truss [OPTION...] [--] COMMAND [ARG...]\n"
+	"       stasis truss [OPTION...] -p PID [-p PID...]\n"
+	"\n"
+	"Show every system call, signal, birth, exec and exit of programs.\n"
+	"\n"
+	"  -f, --follow-forks       follow births (the default)\n"
+	"      --no-follow          let children go\n"
+	"  -p, --attach=PID         attach; several times, or a list of pids\n"
+	"  -o, --output=FILE        write there; '|CMD' pipes to a command\n"
+	"  -c, --summary-only       at the end, what calls cost, and nothing else; -C, --summary: too;\n"
+	"                           so far, at SIGUSR1\n"
+	"  -S, --summary-sort-by=COLUMN  time, cpu, calls, errors, name, min-time, avg-time, median...\n"
+	"      --summary-interval=N the same every N seconds\n"
+	"      --json               JSON, a record on each line\n"
+	"  -e, --trace=SET          calls: names, %sets, /regex, all, none; ?name may be unknown;\n"
+	"                           a leading ! negates ('-e trace=SET' too)\n"
+	"      --list-set=SET       print the names of the calls that SET holds\n"
+	"  -P, --trace-path=GLOB    calls that name this path, or a descriptor that leads to it\n"
+	"      --fd=N[,N...]        calls that name these descriptors; a leading ! negates\n"
+	"  -z, -Z                   calls that succeed; calls that fail\n"
+	"  -e status=SET            successful, failed, unfinished, detached\n"
+	"  -e signal=SET            signals: names, all, none\n"
+	"  -e event=all|none        births, execs, LWPs and job control\n"
+	"  -s, --string-limit=N     show N bytes of strings (32)\n"
+	"  -v, --no-abbrev          show every field of structures, the whole environment\n"
+	"  -x, -xx                  show strings in hexadecimal, if not plain text; all of them\n"
+	"  -y, --decode-fds         show what descriptors lead to\n"
+	"  -t, -tt, -ttt            time of day, with microseconds, in seconds since 1970\n"
+	"  -r, --relative-timestamps  time since the record before\n"
+	"  -T, --syscall-times      show how long each call took\n"
+	"      --split              show calls when they are entered, as on a terminal\n"
+	"  -E, --env=VAR[=VALUE]    set or remove a variable for the command\n"
+	"  -q, --quiet              no exit lines\n"
+	"      --color=WHEN         auto, always, never\n"
+	"  -h, --help               this text\n";
 
-enum { OPT_NO_FOLLOW = 256, OPT_COLOR, OPT_LIST_SET, OPT_FD, OPT_SIGNAL, OPT_STATUS, OPT_CLOCK, OPT_SPLIT, OPT_JSON };
+enum {
+	OPT_NO_FOLLOW = 256,
+	OPT_COLOR,
+	OPT_LIST_SET,
+	OPT_FD,
+	OPT_SIGNAL,
+	OPT_STATUS,
+	OPT_CLOCK,
+	OPT_SPLIT,
+	OPT_JSON,
+	OPT_INTERVAL
+};
 
 static const struct option long_options[] = {
 	{"follow-forks", no_argument, NULL, 'f'},
@@ -70,6 +86,11 @@ static const struct option long_options[] = {
 	{"absolute-timestamps", optional_argument, NULL, OPT_CLOCK},
 	{"timestamps", optional_argument, NULL, OPT_CLOCK},
 	{"split", no_argument, NULL, OPT_SPLIT},
+	{"summary-only", no_argument, NULL, 'c'},
+	{"summary", no_argument, NULL, 'C'},
+	{"summary-wall-clock", no_argument, NULL, 'w'},
+	{"summary-sort-by", required_argument, NULL, 'S'},
+	{"summary-interval", required_argument, NULL, OPT_INTERVAL},
 	{"json", no_argument, NULL, OPT_JSON},
 	{NULL, 0, NULL, 0},
 };
@@ -228,6 +249,27 @@ static int set_variable(const char *text)
 	return r == 0 ? GO_ON : sts_usage_error("truss", "'%s' sets no variable", text);
 }
 
+static int set_sort(struct truss_options *o, const char *name)
+{
+	int sort = truss_sort_parse(name);
+
+	if (sort < 0)
+		return sts_usage_error("truss", "'%s' is nothing to sort by", name);
+	o->sort = (enum truss_sort)sort;
+	return GO_ON;
+}
+
+static int set_interval(struct truss_options *o, const char *text)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (end == text || *end || text[0] == '-' || n == 0 || n > 1000000)
+		return sts_usage_error("truss", "'%s' is no number of seconds", text);
+	o->interval = (unsigned)n;
+	return GO_ON;
+}
+
 /* -t, -tt, -ttt */
 static void add_clock(struct truss_options *o)
 {
@@ -326,6 +368,17 @@ static int one_option(struct truss_options *o, int option, char *arg)
 	case 'T':
 		o->durations = true;
 		return set_digits(arg, &o->duration_digits);
+	case 'c':
+	case 'C':
+		o->count = true;
+		o->only_count = option == 'c';
+		return GO_ON;
+	case 'w': /* always */
+		return GO_ON;
+	case 'S':
+		return set_sort(o, arg);
+	case OPT_INTERVAL:
+		return set_interval(o, arg);
 	case OPT_JSON:
 		o->json = true;
 		return GO_ON;
@@ -380,7 +433,7 @@ int truss_options_parse(int argc, char **argv, struct truss_options *ret)
 	static char name[] = "stasis truss"; /* what getopt(3) complains as */
 
 	argv[0] = name;
-	while ((option = getopt_long(argc, argv, "+fp:o:e:s:tTrvxyE:qhP:zZ", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+fp:o:e:s:tTrvxyE:qhP:zZcCwS:", long_options, NULL)) != -1) {
 		int r = one_option(ret, option, optarg);
 
 		if (r != GO_ON)
@@ -392,6 +445,8 @@ int truss_options_parse(int argc, char **argv, struct truss_options *ret)
 		return sts_usage_error("truss", "a command or -p PID is needed");
 	if (ret->command && ret->n_pids > 0)
 		return sts_usage_error("truss", "a command and -p do not go together");
+	if (ret->interval && !ret->count)
+		return sts_usage_error("truss", "--summary-interval needs -c or -C");
 	return GO_ON;
 }
 

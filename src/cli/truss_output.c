@@ -56,6 +56,11 @@ struct truss_time truss_now(void)
 	return now;
 }
 
+int64_t truss_nanoseconds(const struct timespec *from, const struct timespec *to)
+{
+	return (to->tv_sec - from->tv_sec) * INT64_C(1000000000) + to->tv_nsec - from->tv_nsec;
+}
+
 /* ".123456" */
 static void put_fraction(struct truss_output *out, long nanoseconds, int digits)
 {
@@ -157,10 +162,8 @@ void truss_call_enter(struct truss_output *out, pid_t tid, struct truss_call *ca
 
 static void put_duration(struct truss_output *out, const struct truss_call *call)
 {
-	struct timespec now, d;
+	struct timespec d = difference(&call->start.monotonic, &call->end);
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	d = difference(&call->start.monotonic, &now);
 	put(out, " <%lld", (long long)d.tv_sec);
 	put_fraction(out, d.tv_nsec, out->options->duration_digits);
 	put(out, ">");
@@ -193,6 +196,10 @@ void truss_call_leave(struct truss_output *out, pid_t tid, struct truss_call *ca
 
 void truss_raw_line(struct truss_output *out, const char *text)
 {
+	if (out->open_tid) {
+		put(out, " <unfinished ...>");
+		end_line(out);
+	}
 	put(out, "%s", text);
 	end_line(out);
 }

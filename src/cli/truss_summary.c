@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What calls cost: how often, how many failed, time by the wall clock and on
+ * the CPU, and how it is spread; of the whole trace and of each program. Memory does not
+ * grow with the number of calls: durations are counted in classes, 16 to each
+ * power of two, so that a median is off by 4 % at most.
+ */
+#include "cli/truss.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CLASSES (64 * 16)
+#define KEPT_FDS 512 /* descriptors that we allow ourselves for LWPs */
+
+struct truss_stat {
+	struct key {
+		char program[64];
+		char call[40];
+	} key;
+	uint64_t calls, errors;
+	uint64_t wall, cpu, min, max; /* nanoseconds */
+	uint32_t classes[CLASSES];
+	UT_hash_handle hh;
+};
+
+/* --- counting ------------------------------------------------------------------------------ */
+
+/* Time the LWP has spent on a CPU; exact, for it rests. 0 where the kernel does not tell. */
+static uint64_t cpu_time(struct truss_lwp *lwp)
+{
+	char path[64], text[64];
+	uint64_t time = 0;
+
+	if (lwp->cpu_fd <= 0) {
+		snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", lwp->pid, lwp->tid);
+		lwp->cpu_fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	ssize_t n = lwp->cpu_fd > 0 ? pread(lwp->cpu_fd, text, sizeof text - 1, 0) : -1;
+	if (n > 0) {
+		text[n] = '\0';
+		time = strtoull(text, NULL, 10);
+	}
+	if (lwp->cpu_fd > KEPT_FDS || n <= 0)
+		truss_summary_forget(lwp);
+	return time;
+}
+
+void truss_summary_forget(struct truss_lwp *lwp)
+{
+	if (lwp->cpu_fd > 0)
+		close(lwp->cpu_fd);
+	lwp->cpu_fd = 0;
+}
+
+void truss_summary_begin(struct truss_lwp *lwp)
+{
+	lwp->call.cpu = cpu_time(lwp);
+}
+
+static unsigned class_of(uint64_t ns)
+{
+	if (ns < 16)
+		return (unsigned)ns;
+	unsigned power = 63 - (unsigned)__builtin_clzll(ns);
+	return (power - 3) * 16 + (unsigned)(ns >> (power - 4) & 15);
+}
+
+/* The middle of a class. */
+static uint64_t middle_of(unsigned class)
+{
+	if (class < 16)
+		return class;
+	unsigned shift = class / 16 - 1;
+	return ((uint64_t)(16 + class % 16) << shift) + (UINT64_C(1) << shift) / 2;
+}
+
+static struct truss_stat *find(struct truss_stat **stats, const struct key *key)
+{
+	struct truss_stat *s;
+
+	HASH_FIND(hh, *stats, key, sizeof *key, s);
+	if (s)
+		return s;
+	s = calloc(1, sizeof *s);
+	if (!s) {
+		sts_complain("truss", "%s", stasis_strerror(-ENOMEM));
+		exit(STS_EXIT_FAILURE);
+	}
+	s->key = *key;
+	s->min = UINT64_MAX;
+	HASH_ADD_KEYPTR(hh, *stats, &s->key, sizeof s->key, s);
+	return s;
+}
+
+void truss_summary_add(struct truss *t, struct truss_lwp *lwp)
+{
+	const struct truss_call *call = &lwp->call;
+	uint64_t ns = (uint64_t)truss_nanoseconds(&call->start.monotonic, &call->end), cpu = cpu_time(lwp);
+	struct key key = {0};
+
+	snprintf(key.program, sizeof key.program, "%s", truss_comm(lwp));
+	snprintf(key.call, sizeof key.call, "%s", stasis_syscall_name(call->data.abi, call->data.number));
+	struct truss_stat *s = find(&t->stats, &key);
+	s->calls++;
+	s->errors += call->data.is_error;
+	s->wall += ns;
+	s->cpu += cpu > call->cpu && call->cpu ? cpu - call->cpu : 0;
+	s->min = ns < s->min ? ns : s->min;
+	s->max = ns > s->max ? ns : s->max;
+	s->classes[class_of(ns)]++;
+}
+
+static void merge(struct truss_stat *into, const struct truss_stat *s)
+{
+	into->calls += s->calls;
+	into->errors += s->errors;
+	into->wall += s->wall;
+	into->cpu += s->cpu;
+	into->min = s->min < into->min ? s->min : into->min;
+	into->max = s->max > into->max ? s->max : into->max;
+	for (unsigned i = 0; i < CLASSES; i++)
+		into->classes[i] += s->classes[i];
+}
+
+static void free_stats(struct truss_stat **stats)
+{
+	struct truss_stat *s, *next;
+
+	HASH_ITER(hh, *stats, s, next)
+	{
+		HASH_DEL(*stats, s);
+		free(s);
+	}
+}
+
+void truss_summary_free(struct truss *t)
+{
+	free_stats(&t->stats);
+}
+
+/* The duration that a share of the calls does not exceed. */
+static uint64_t quantile(const struct truss_stat *s, double share)
+{
+	uint64_t below = (uint64_t)((1 - share) * (double)s->calls), rank = s->calls - below, seen = 0;
+
+	for (unsigned i = 0; i < CLASSES; i++) {
+		seen += s->classes[i];
+		if (seen >= rank) {
+			uint64_t ns = middle_of(i);
+			return ns < s->min ? s->min : ns > s->max ? s->max : ns;
+		}
+	}
+	return s->max;
+}
+
+/* --- order --------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	enum truss_sort sort;
+} sorts[] = {
+	{"time", TRUSS_SORT_TIME},	  {"time-total", TRUSS_SORT_TIME}, {"total-time", TRUSS_SORT_TIME},
+	{"cpu", TRUSS_SORT_CPU},	  {"calls", TRUSS_SORT_CALLS},	   {"count", TRUSS_SORT_CALLS},
+	{"errors", TRUSS_SORT_ERRORS},	  {"error", TRUSS_SORT_ERRORS},	   {"name", TRUSS_SORT_NAME},
+	{"syscall", TRUSS_SORT_NAME},	  {"nothing", TRUSS_SORT_NONE},	   {"none", TRUSS_SORT_NONE},
+	{"min-time", TRUSS_SORT_MIN},	  {"max-time", TRUSS_SORT_MAX},	   {"avg-time", TRUSS_SORT_AVERAGE},
+	{"time-avg", TRUSS_SORT_AVERAGE}, {"median", TRUSS_SORT_MEDIAN},   {"p99", TRUSS_SORT_P99},
+};
+
+int truss_sort_parse(const char *name)
+{
+	for (size_t i = 0; i < sizeof sorts / sizeof *sorts; i++)
+		if (strcmp(sorts[i].name, name) == 0)
+			return (int)sorts[i].sort;
+	return -1;
+}
+
+static uint64_t weight(const struct truss_stat *s, enum truss_sort sort)
+{
+	switch (sort) {
+	case TRUSS_SORT_TIME:
+		return s->wall;
+	case TRUSS_SORT_CPU:
+		return s->cpu;
+	case TRUSS_SORT_CALLS:
+		return s->calls;
+	case TRUSS_SORT_ERRORS:
+		return s->errors;
+	case TRUSS_SORT_MIN:
+		return s->min;
+	case TRUSS_SORT_MAX:
+		return s->max;
+	case TRUSS_SORT_AVERAGE:
+		return s->wall / s->calls;
+	case TRUSS_SORT_MEDIAN:
+		return quantile(s, 0.5);
+	case TRUSS_SORT_P99:
+		return quantile(s, 0.99);
+	default:
+		return 0;
+	}
+}
+
+/* The most first; alike ones by name. */
+static int compare(const void *a, const void *b, void *arg)
+{
+	const struct truss_stat *x = *(struct truss_stat *const *)a, *y = *(struct truss_stat *const *)b;
+	enum truss_sort sort = *(const enum truss_sort *)arg;
+	uint64_t wx = weight(x, sort), wy = weight(y, sort);
+
+	return wx > wy ? -1 : wx < wy ? 1 : sort == TRUSS_SORT_NONE ? 0 : strcmp(x->key.call, y->key.call);
+}
+
+/* --- showing ------------------------------------------------------------------------------- */
+
+/* A table: the statistics of one program, or of all. */
+struct table {
+	const char *program; /* NULL: all */
+	struct truss_stat **rows;
+	size_t n;
+	struct truss_stat total;
+};
+
+static void text_line(struct truss *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void text_line(struct truss *t, const char *format, ...)
+{
+	char text[400];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof text, format, ap);
+	va_end(ap);
+	truss_raw_line(&t->out, text);
+}
+
+static double micros(uint64_t ns)
+{
+	return (double)ns / 1000;
+}
+
+static void text_row(struct truss *t, const struct truss_stat *s, const char *name, uint64_t whole)
+{
+	char errors[24] = "";
+
+	if (s->errors)
+		snprintf(errors, sizeof errors, "%" PRIu64, s->errors);
+	text_line(t, "%6.2f %11.6f %11" PRIu64 " %9" PRIu64 " %9s %11.6f %9.1f %9.1f %9.1f %9.1f %s",
+		  whole ? 100.0 * (double)s->wall / (double)whole : 0.0, (double)s->wall / 1e9,
+		  s->calls ? s->wall / s->calls / 1000 : 0, s->calls, errors, (double)s->cpu / 1e9,
+		  micros(s->calls ? s->min : 0), micros(s->calls ? quantile(s, 0.5) : 0),
+		  micros(s->calls ? quantile(s, 0.99) : 0), micros(s->max), name);
+}
+
+static void text_table(struct truss *t, const struct table *table, bool final)
+{
+	static const char rule[] = "------ ----------- ----------- --------- --------- ----------- --------- --------- "
+				   "--------- --------- ----------------";
+
+	if (table->program)
+		text_line(t, "program %s:", table->program);
+	else if (!final)
+		text_line(t, "so far:");
+	text_line(t,
+		  "%% time     seconds  usecs/call     calls    errors cpu-seconds       min    median       p99       "
+		  "max syscall");
+	truss_raw_line(&t->out, rule);
+	for (size_t i = 0; i < table->n; i++)
+		text_row(t, table->rows[i], table->rows[i]->key.call, table->total.wall);
+	truss_raw_line(&t->out, rule);
+	text_row(t, &table->total, "total", table->total.wall);
+}
+
+static void json_table(struct truss *t, const struct table *table, bool final)
+{
+	struct sts_text out;
+
+	do {
+		truss_json_begin(t, &out, "summary");
+		sts_text_add(&out, ",\"final\":%s,\"program\":", final ? "true" : "false");
+		if (table->program)
+			sts_json_add_string(&out, table->program);
+		else
+			sts_text_add(&out, "null");
+		sts_text_add(&out, ",\"calls\":[");
+		for (size_t i = 0; i < table->n; i++) {
+			const struct truss_stat *s = table->rows[i];
+
+			sts_text_add(&out,
+				     "%s{\"call\":\"%s\",\"calls\":%" PRIu64 ",\"errors\":%" PRIu64
+				     ",\"wall_ns\":%" PRIu64 ",\"cpu_ns\":%" PRIu64 ",\"min_ns\":%" PRIu64
+				     ",\"median_ns\":%" PRIu64 ",\"p99_ns\":%" PRIu64 ",\"max_ns\":%" PRIu64 "}",
+				     i ? "," : "", s->key.call, s->calls, s->errors, s->wall, s->cpu, s->min,
+				     quantile(s, 0.5), quantile(s, 0.99), s->max);
+		}
+		sts_text_add_char(&out, ']');
+	} while (out.cut && truss_buffer_grow(t));
+	truss_json_end(t, &out);
+}
+
+/* Gather the rows of one program, or of all, and show them. */
+static void show_table(struct truss *t, const char *program, bool final)
+{
+	struct truss_stat *merged = NULL, *s;
+	struct table table = {.program = program, .total.min = UINT64_MAX};
+	enum truss_sort sort = t->options.sort;
+
+	for (s = t->stats; s; s = s->hh.next) {
+		struct key key = s->key;
+
+		if (program && strcmp(program, key.program) != 0)
+			continue;
+		memset(key.program, 0, sizeof key.program);
+		merge(find(&merged, &key), s);
+		merge(&table.total, s);
+	}
+	table.rows = calloc(HASH_COUNT(merged) + 1, sizeof(struct truss_stat *));
+	for (s = merged; table.rows && s; s = s->hh.next)
+		table.rows[table.n++] = s;
+	if (table.rows)
+		qsort_r(table.rows, table.n, sizeof *table.rows, compare, &sort);
+	if (t->options.json)
+		json_table(t, &table, final);
+	else
+		text_table(t, &table, final);
+	free(table.rows);
+	free_stats(&merged);
+}
+
+/* Whether an earlier row is of the same program. */
+static bool is_repeated(const struct truss *t, const struct truss_stat *s)
+{
+	for (const struct truss_stat *before = t->stats; before != s; before = before->hh.next)
+		if (strcmp(before->key.program, s->key.program) == 0)
+			return true;
+	return false;
+}
+
+void truss_summary_show(struct truss *t, bool final)
+{
+	bool several = false;
+
+	for (const struct truss_stat *s = t->stats; s; s = s->hh.next)
+		several |= strcmp(s->key.program, t->stats->key.program) != 0;
+	show_table(t, NULL, final);
+	for (struct truss_stat *s = t->stats; several && s; s = s->hh.next)
+		if (!is_repeated(t, s))
+			show_table(t, s->key.program, final);
+}
