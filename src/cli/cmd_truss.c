@@ -182,6 +182,7 @@ static void learn(struct truss *t, struct truss_lwp *lwp, struct truss_source *s
 		  const struct stasis_event_syscall *data)
 {
 	truss_rings_track(source, data);
+	truss_tracers_refused(t, lwp, data);
 	if (data->args[0] == PR_SET_NAME && strcmp(stasis_syscall_name(data->abi, data->number), "prctl") == 0)
 		lwp->comm_known = false;
 }
@@ -433,9 +434,33 @@ static int configure(struct truss *t)
 	return r;
 }
 
+/* Who traces us; 0: nobody. */
+static pid_t own_tracer(void)
+{
+	char line[256];
+	int pid = 0;
+	FILE *file = fopen("/proc/self/status", "re");
+
+	while (file && fgets(line, sizeof line, file))
+		if (sscanf(line, "TracerPid: %d", &pid) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return pid;
+}
+
 static int cannot_run(struct truss *t, int error)
 {
-	sts_complain_error(t->options.command[0], t->session, error);
+	pid_t tracer = error == -EPERM ? own_tracer() : 0;
+
+	if (tracer)
+		sts_complain(
+			"truss",
+			"cannot trace %s: this process is traced itself, by process %d, and so is what it launches; "
+			"a process can have one tracer only",
+			t->options.command[0], tracer);
+	else
+		sts_complain_error(t->options.command[0], t->session, error);
 	if (error == -ENOENT)
 		return STS_EXIT_NOT_FOUND;
 	return STS_EXIT_CANNOT_RUN;

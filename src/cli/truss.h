@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* stasis truss: options (truss_options.c), which calls are shown (truss_filter.c), the decoder's questions
-   (truss_decode.c), what records look like (truss_text.c, truss_json.c), summaries (truss_summary.c), records on their
+   (truss_decode.c), what records look like (truss_text.c, truss_json.c), summaries (truss_summary.c),
+   other tracers (truss_tracers.c), records on their
    way out (truss_output.c), what is known of processes, and the loop (cmd_truss.c). */
 #ifndef STS_CLI_TRUSS_H
 #define STS_CLI_TRUSS_H
@@ -185,6 +186,7 @@ struct truss {
 	bool launch_shown; /* its execve */
 	struct truss_ring *rings;
 	struct truss_stat *stats;
+	bool refusal_told;
 	struct truss_time began;
 	uint64_t records, calls; /* written */
 	char *buffer;		 /* where a record is made */
@@ -211,6 +213,9 @@ extern const struct truss_format truss_text, truss_json;
 void truss_json_begin(struct truss *t, struct sts_text *out, const char *kind);
 void truss_json_end(struct truss *t, struct sts_text *out);
 
+/* At the exit of a call: if it was to trace what we trace, say why it failed. */
+void truss_tracers_refused(struct truss *t, struct truss_lwp *lwp, const struct stasis_event_syscall *call);
+
 /* Summaries: a call begins; it has ended; what is known so far, or at the end; an LWP is gone. */
 void truss_summary_begin(struct truss_lwp *lwp);
 void truss_summary_add(struct truss *t, struct truss_lwp *lwp);
@@ -223,6 +228,8 @@ void truss_call_enter(struct truss_output *out, pid_t tid, struct truss_call *ca
 /* rest: what follows the first half. */
 void truss_call_leave(struct truss_output *out, pid_t tid, struct truss_call *call, const char *rest,
 		      const char *result);
+/* End a line that stands unfinished. */
+void truss_break_line(struct truss_output *out);
 /* Any line as it is. */
 void truss_raw_line(struct truss_output *out, const char *text);
 /* A record had to be given up. */

@@ -116,10 +116,7 @@ static void begin_line(struct truss_output *out, pid_t tid, const struct truss_t
 {
 	struct truss_time now;
 
-	if (out->open_tid) {
-		put(out, " <unfinished ...>");
-		end_line(out);
-	}
+	truss_break_line(out);
 	if (out->to_file)
 		put(out, "%-5d ", tid);
 	else if (out->many)
@@ -194,12 +191,17 @@ void truss_call_leave(struct truss_output *out, pid_t tid, struct truss_call *ca
 	end_line(out);
 }
 
+void truss_break_line(struct truss_output *out)
+{
+	if (!out->open_tid)
+		return;
+	put(out, " <unfinished ...>");
+	end_line(out);
+}
+
 void truss_raw_line(struct truss_output *out, const char *text)
 {
-	if (out->open_tid) {
-		put(out, " <unfinished ...>");
-		end_line(out);
-	}
+	truss_break_line(out);
 	put(out, "%s", text);
 	end_line(out);
 }
