@@ -240,6 +240,8 @@ static void on_exec(struct truss *t, struct truss_lwp *leader, const struct stas
 	pid_t former = e->data.exec.former_tid;
 
 	leader->comm_known = false;
+	if (t->options.tree)
+		truss_tree_note(t, leader, e);
 	if (former != e->pid) {
 		struct truss_lwp *old = track(t, e->pid, former);
 		struct truss_call call = old->call;
@@ -302,6 +304,13 @@ static void show_event(struct truss *t, struct truss_lwp *lwp, const struct stas
 	}
 }
 
+static void on_event(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e)
+{
+	if (t->options.tree && e->kind != STASIS_EVENT_EXEC) /* which makes the name known first */
+		truss_tree_note(t, lwp, e);
+	show_event(t, lwp, e);
+}
+
 static void show(struct truss *t, const struct stasis_event *e)
 {
 	bool dead = e->kind == STASIS_EVENT_EXITED || e->kind == STASIS_EVENT_KILLED;
@@ -311,7 +320,7 @@ static void show(struct truss *t, const struct stasis_event *e)
 	else if (e->kind == STASIS_EVENT_SYSCALL_EXIT)
 		on_leave(t, e);
 	else
-		show_event(t, track(t, e->pid, dead || e->kind == STASIS_EVENT_EXEC ? e->pid : e->tid), e);
+		on_event(t, track(t, e->pid, dead || e->kind == STASIS_EVENT_EXEC ? e->pid : e->tid), e);
 }
 
 /* --- the loop -------------------------------------------------------------------------------------- */
@@ -563,6 +572,8 @@ static void finish(struct truss *t)
 		abandon_call(t, lwp, TRUSS_DETACHED);
 	if (t->options.count)
 		truss_summary_show(t, true);
+	if (t->options.tree)
+		truss_tree_show(t);
 	if (t->format->end)
 		t->format->end(t);
 }
@@ -597,6 +608,7 @@ int sts_cmd_truss(int argc, char **argv)
 	free_lwps(&t);
 	truss_rings_forget(&t.rings, 0);
 	truss_summary_free(&t);
+	truss_tree_free(&t);
 	free(t.buffer);
 	truss_options_free(&t.options);
 	return status == 0 ? pass_on(&t) : status;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* stasis truss: options (truss_options.c), which calls are shown (truss_filter.c), the decoder's questions
    (truss_decode.c), what records look like (truss_text.c, truss_json.c), summaries (truss_summary.c),
-   other tracers (truss_tracers.c), records on their
+   other tracers (truss_tracers.c), the family (truss_tree.c), records on their
    way out (truss_output.c), what is known of processes, and the loop (cmd_truss.c). */
 #ifndef STS_CLI_TRUSS_H
 #define STS_CLI_TRUSS_H
@@ -71,6 +71,7 @@ struct truss_options {
 	bool no_follow;
 	bool quiet;
 	bool json;
+	bool tree;
 	bool count;	 /* -c, -C */
 	bool only_count; /* -c */
 	enum truss_sort sort;
@@ -186,6 +187,7 @@ struct truss {
 	bool launch_shown; /* its execve */
 	struct truss_ring *rings;
 	struct truss_stat *stats;
+	struct truss_person *family, *alive; /* all of it; by pid, those alive */
 	bool refusal_told;
 	struct truss_time began;
 	uint64_t records, calls; /* written */
@@ -215,6 +217,11 @@ void truss_json_end(struct truss *t, struct sts_text *out);
 
 /* At the exit of a call: if it was to trace what we trace, say why it failed. */
 void truss_tracers_refused(struct truss *t, struct truss_lwp *lwp, const struct stasis_event_syscall *call);
+
+/* The family: learn from every event but calls; show it. */
+void truss_tree_note(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e);
+void truss_tree_show(struct truss *t);
+void truss_tree_free(struct truss *t);
 
 /* Summaries: a call begins; it has ended; what is known so far, or at the end; an LWP is gone. */
 void truss_summary_begin(struct truss_lwp *lwp);

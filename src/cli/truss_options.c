@@ -23,6 +23,7 @@ static const char usage[] =
 	"                           so far, at SIGUSR1\n"
 	"  -S, --summary-sort-by=COLUMN  time, cpu, calls, errors, name, min-time, avg-time, median...\n"
 	"      --summary-interval=N the same every N seconds\n"
+	"      --tree               at the end, the family: births, programs, times, ends\n"
 	"      --json               JSON, a record on each line\n"
 	"  -e, --trace=SET          calls: names, %sets, /regex, all, none; ?name may be unknown;\n"
 	"                           a leading ! negates ('-e trace=SET' too)\n"
@@ -56,6 +57,7 @@ enum {
 	OPT_CLOCK,
 	OPT_SPLIT,
 	OPT_JSON,
+	OPT_TREE,
 	OPT_INTERVAL
 };
 
@@ -91,6 +93,7 @@ static const struct option long_options[] = {
 	{"summary-wall-clock", no_argument, NULL, 'w'},
 	{"summary-sort-by", required_argument, NULL, 'S'},
 	{"summary-interval", required_argument, NULL, OPT_INTERVAL},
+	{"tree", no_argument, NULL, OPT_TREE},
 	{"json", no_argument, NULL, OPT_JSON},
 	{NULL, 0, NULL, 0},
 };
@@ -379,6 +382,9 @@ static int one_option(struct truss_options *o, int option, char *arg)
 		return set_sort(o, arg);
 	case OPT_INTERVAL:
 		return set_interval(o, arg);
+	case OPT_TREE:
+		o->tree = true;
+		return GO_ON;
 	case OPT_JSON:
 		o->json = true;
 		return GO_ON;
@@ -445,6 +451,8 @@ int truss_options_parse(int argc, char **argv, struct truss_options *ret)
 		return sts_usage_error("truss", "a command or -p PID is needed");
 	if (ret->command && ret->n_pids > 0)
 		return sts_usage_error("truss", "a command and -p do not go together");
+	if (ret->tree && ret->json)
+		return sts_usage_error("truss", "--tree is text; the records of --json tell the family");
 	if (ret->interval && !ret->count)
 		return sts_usage_error("truss", "--summary-interval needs -c or -C");
 	return GO_ON;
