@@ -100,6 +100,8 @@ struct sts_tracee *sts_netbsd_find(pid_t pid);
 /* NULL without memory. */
 struct sts_tracee *sts_netbsd_add(pid_t pid);
 void sts_netbsd_remove(struct sts_tracee *t);
+/* Attach it: 0 or an errno; a thread's id is no process (ESRCH). Who waits for attachments is to be woken then. */
+int sts_netbsd_take(pid_t pid, struct sts_tracee **ret);
 /* errno for an error of the session. */
 int sts_netbsd_errno(int error);
 

@@ -194,18 +194,12 @@ static int attach(pid_t pid)
 {
 	if (pid == getpid())
 		return EINVAL;
-	if (sts_netbsd_find(pid))
-		return EBUSY;
 	if (pid <= 0)
 		return ESRCH;
-	struct sts_tracee *t = sts_netbsd_add(pid);
-	if (!t)
-		return ENOMEM;
-	int r = stasis_attach(sts_netbsd.session, pid);
-	if (r < 0) {
-		sts_netbsd_remove(t);
-		return r == STASIS_E_BAD_ARGUMENT ? ESRCH : sts_netbsd_errno(r);
-	}
+	struct sts_tracee *t;
+	int r = sts_netbsd_take(pid, &t);
+	if (r != 0)
+		return r;
 	sts_netbsd_wake(&sts_netbsd.attached);
 	sts_netbsd_changed();
 	return 0;

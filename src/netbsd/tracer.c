@@ -100,6 +100,22 @@ int sts_netbsd_errno(int error)
 	return error == STASIS_E_ALREADY_TRACED ? EBUSY : stasis_error_errno(error);
 }
 
+int sts_netbsd_take(pid_t pid, struct sts_tracee **ret)
+{
+	if (sts_netbsd_find(pid))
+		return EBUSY;
+	struct sts_tracee *t = sts_netbsd_add(pid);
+	if (!t)
+		return ENOMEM;
+	int r = stasis_attach(sts_netbsd.session, pid);
+	if (r < 0) {
+		sts_netbsd_remove(t);
+		return r == STASIS_E_BAD_ARGUMENT ? ESRCH : sts_netbsd_errno(r);
+	}
+	*ret = t;
+	return 0;
+}
+
 /* --- beginning and end --------------------------------------------------------------------- */
 
 static int page_make(void)

@@ -98,17 +98,11 @@ void sts_netbsd_answer(struct sts_slot *slot, int error)
 static int take(struct sts_slot *slot)
 {
 	pid_t pid = atomic_load(&slot->pid);
+	struct sts_tracee *t;
+	int r = sts_netbsd_take(pid, &t);
 
-	if (sts_netbsd_find(pid))
-		return EBUSY;
-	struct sts_tracee *t = sts_netbsd_add(pid);
-	if (!t)
-		return ENOMEM;
-	int r = stasis_attach(sts_netbsd.session, pid);
-	if (r < 0) {
-		sts_netbsd_remove(t);
-		return sts_netbsd_errno(r);
-	}
+	if (r != 0)
+		return r;
 	t->slot = slot;
 	t->vforked = slot->vforked;
 	sts_netbsd_wake(&sts_netbsd.attached);
