@@ -48,12 +48,10 @@ void sts_unexpect(struct stasis_session *s, struct sts_lwp *lwp)
 	lwp->expected = false;
 }
 
-void sts_consume(struct stasis_session *s, struct sts_lwp *lwp)
+static void consume(struct stasis_session *s, struct sts_lwp *lwp)
 {
 	struct sts_report report;
 
-	if (!lwp->unconsumed)
-		return;
 	TAILQ_REMOVE(&s->unconsumed, lwp, in_unconsumed);
 	lwp->unconsumed = false;
 	/* Killed since it was peeked at, it stands in another stop, which nobody has seen. */
@@ -69,7 +67,7 @@ static void consume_all(struct stasis_session *s)
 	struct sts_lwp *lwp;
 
 	while ((lwp = TAILQ_FIRST(&s->unconsumed)))
-		sts_consume(s, lwp);
+		consume(s, lwp);
 }
 
 static bool zombies_in_the_way(const struct stasis_session *s)

@@ -281,7 +281,6 @@ void sts_arrive(struct sts_lwp *lwp); /* take the stop it is in, if any, to be h
 void sts_arrive_as(struct sts_lwp *lwp, const struct sts_report *report);
 void sts_unarrive(struct stasis_session *s, struct sts_lwp *lwp);
 void sts_unexpect(struct stasis_session *s, struct sts_lwp *lwp);
-void sts_consume(struct stasis_session *s, struct sts_lwp *lwp);
 /* Milliseconds after which to come back to sts_collect() even if nothing wakes us; INT_MAX: no need to. */
 int sts_collect_patience(const struct stasis_session *s);
 /* Sleep until a signal tells of reports, but no longer than that or limit_ms. Result of sts_os_child_signal_wait(). */

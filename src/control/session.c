@@ -135,6 +135,13 @@ static bool end_one(struct stasis_session *s)
 	return false;
 }
 
+/* Nobody will look at it again. */
+static void leave_going(struct sts_lwp *lwp)
+{
+	if (lwp->state == STS_LWP_RESTING)
+		sts_os_detach(lwp->tid, 0);
+}
+
 /* Children whose parent was killed before it could tell of them: they share its fate, if that is known. */
 static void end_unclaimed(struct stasis_session *s)
 {
@@ -147,7 +154,7 @@ static void end_unclaimed(struct stasis_session *s)
 		if (!s->has_survivors) {
 			sts_os_kill(lwp->tid, SIGKILL); /* its end is collected as any other */
 		} else {
-			sts_os_detach(lwp->tid, 0);
+			leave_going(lwp);
 			sts_lwp_bury(lwp);
 		}
 	}
@@ -169,12 +176,13 @@ void sts_session_shutdown(struct stasis_session *s)
 		if (sts_collect_wait(s) < 0)
 			break;
 	} while (sts_clock_ms() < limit);
-	while ((lwp = TAILQ_FIRST(&s->unclaimed)))
+	while ((lwp = TAILQ_FIRST(&s->unclaimed))) {
+		leave_going(lwp);
 		sts_lwp_bury(lwp);
+	}
 	while ((p = TAILQ_FIRST(&s->all))) {
 		TAILQ_FOREACH(lwp, &p->lwps, in_process)
-		if (lwp->state == STS_LWP_RESTING)
-			sts_os_detach(lwp->tid, 0);
+		leave_going(lwp);
 		sts_process_free(p);
 	}
 }

@@ -238,7 +238,7 @@ void sts_process_check_rest(struct sts_process *p)
 		return;
 	}
 	report_kept_thread_stops(p);
-	if (!p->stopping || p->held || p->attaching || p->detaching || p->dying || p->releasing || p->n_moving > 0)
+	if (!p->stopping || p->held || p->attaching || p->detaching || p->dying || p->n_moving > 0)
 		return;
 	struct sts_node *node = first_all_stop(p);
 	if (!node) {
