@@ -6,6 +6,7 @@
  */
 #include <asm/unistd.h>
 #include <signal.h>
+#include <stdatomic.h>
 
 #include "stopworld/cpu.h"
 #include "stopworld/linux/proc.h"
@@ -32,9 +33,13 @@ struct raw_sigaction {
 } __attribute__((packed));
 
 static struct raw_sigaction chain;
+/* The process in which `chain` is being found out, with our handler in place already. A forked child is another. */
+static _Atomic int32_t claiming;
 
 static void pass_on(int sig, siginfo_t *info, void *context)
 {
+	while (atomic_load(&claiming) == (int32_t)RAW(getpid))
+		RAW(sched_yield);
 	if (chain.handler == (void *)SIG_DFL || chain.handler == (void *)SIG_IGN)
 		return;
 	if ((chain.flags & SA_SIGINFO) != 0)
@@ -51,6 +56,30 @@ static void on_stop_signal(int sig, siginfo_t *info, void *context)
 		pass_on(sig, info, context);
 }
 
+static uint64_t set_mask(int how, uint64_t set)
+{
+	uint64_t old = 0;
+
+	RAW(rt_sigprocmask, how, &set, &old, SET_SIZE);
+	return old;
+}
+
+/* What was there is known only when ours is: musl may put its handler there in between, and wait for its answers. */
+static int take_signal(const struct raw_sigaction *ours)
+{
+	/* This thread must not wait for itself in pass_on(). */
+	uint64_t mask = set_mask(SIG_SETMASK, ~(uint64_t)0);
+	struct raw_sigaction before;
+
+	atomic_store(&claiming, (int32_t)RAW(getpid));
+	int r = (int)RAW(rt_sigaction, STOP_SIGNAL, ours, &before, SET_SIZE);
+	if (r == 0 && before.handler != ours->handler)
+		chain = before;
+	atomic_store(&claiming, 0);
+	set_mask(SIG_SETMASK, mask);
+	return r;
+}
+
 /* libc may have put its own handler there since: glibc with the first thread, musl with each use. */
 int sts_os_claim(void)
 {
@@ -64,8 +93,7 @@ int sts_os_claim(void)
 
 	if (r < 0 || now.handler == ours.handler)
 		return r;
-	chain = now;
-	return (int)RAW(rt_sigaction, STOP_SIGNAL, &ours, NULL, SET_SIZE);
+	return take_signal(&ours);
 }
 
 int sts_os_ask(int32_t pid, int32_t tid)
@@ -84,14 +112,6 @@ int sts_os_ask(int32_t pid, int32_t tid)
 bool sts_os_exists(int32_t pid, int32_t tid)
 {
 	return RAW(tgkill, pid, tid, 0) == 0;
-}
-
-static uint64_t set_mask(int how, uint64_t set)
-{
-	uint64_t old = 0;
-
-	RAW(rt_sigprocmask, how, &set, &old, SET_SIZE);
-	return old;
 }
 
 uint64_t sts_os_block_others(void)
