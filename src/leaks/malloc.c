@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* malloc and its family, in place of libc's. */
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "leaks/malloc.h"
+
+static __attribute__((noinline, cold)) void *no_memory(void)
+{
+	errno = ENOMEM;
+	return NULL;
+}
+
+STS_ENTRY void *malloc(size_t size)
+{
+	void *p = sts_heap_alloc(size, 0, STS_STACK_HERE(malloc));
+
+	return p != NULL ? p : no_memory();
+}
+
+STS_ENTRY void free(void *p)
+{
+	if (p != NULL && !sts_heap_free(p))
+		sts_malloc_misuse("free", p);
+}
+
+/* Old names of it. */
+STS_ENTRY void cfree(void *p)
+{
+	free(p);
+}
+
+STS_ENTRY void free_sized(void *p, size_t size)
+{
+	free(p);
+}
+
+STS_ENTRY void free_aligned_sized(void *p, size_t align, size_t size)
+{
+	free(p);
+}
+
+STS_ENTRY void *calloc(size_t n, size_t size)
+{
+	size_t total;
+	void *p;
+
+	if (__builtin_mul_overflow(n, size, &total))
+		return no_memory();
+	p = sts_heap_zalloc(total, STS_STACK_HERE(calloc));
+	return p != NULL ? p : no_memory();
+}
+
+/* What glibc does with a size of 0: the block is freed, and NULL is no error. */
+static void *resize(void *p, size_t size, uint32_t stack, const char *function)
+{
+	void *to;
+
+	if (p == NULL) {
+		to = sts_heap_alloc(size, 0, stack);
+		return to != NULL ? to : no_memory();
+	}
+	if (sts_heap_usable(p) == SIZE_MAX)
+		sts_malloc_misuse(function, p);
+	if (size == 0) {
+		sts_heap_free(p);
+		return NULL;
+	}
+	to = sts_heap_resize(p, size, stack);
+	return to != NULL ? to : no_memory();
+}
+
+STS_ENTRY void *realloc(void *p, size_t size)
+{
+	return resize(p, size, STS_STACK_HERE(realloc), "realloc");
+}
+
+STS_ENTRY void *reallocarray(void *p, size_t n, size_t size)
+{
+	size_t total;
+
+	if (__builtin_mul_overflow(n, size, &total))
+		return no_memory();
+	return resize(p, total, STS_STACK_HERE(reallocarray), "reallocarray");
+}
+
+/* As much as was asked for, not what there is: what lies beyond is not looked at for pointers. */
+STS_ENTRY size_t malloc_usable_size(void *p)
+{
+	size_t size;
+
+	if (p == NULL)
+		return 0;
+	size = sts_heap_usable(p);
+	if (size == SIZE_MAX)
+		sts_malloc_misuse("malloc_usable_size", p);
+	return size;
+}
