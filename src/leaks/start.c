@@ -6,11 +6,19 @@
 #include <string.h>
 
 #include "leaks/malloc.h"
+#include "leaks/runtime/runtime.h"
 #include "stopworld/x86/raw.h"
+
+static void release_child(void)
+{
+	sts_heap_release_child();
+	sts_runtime_after_fork();
+}
 
 static __attribute__((constructor)) void start(void)
 {
-	pthread_atfork(sts_heap_hold, sts_heap_release, sts_heap_release_child);
+	pthread_atfork(sts_heap_hold, sts_heap_release, release_child);
+	sts_runtime_start();
 }
 
 static size_t append(char *text, size_t at, size_t size, const char *more)
