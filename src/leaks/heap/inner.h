@@ -217,7 +217,9 @@ void sts_os_heap_wait(_Atomic uint32_t *word);
 
 /* map.c: regions. */
 struct sts_region *sts_region_new(void);
-struct sts_region *sts_region_new_huge(size_t size, size_t align);
+struct sts_region *sts_region_new_huge(size_t size, size_t align, bool *zero_ret);
+/* Unmap what is kept of freed huge blocks. */
+bool sts_region_trim(void);
 void sts_region_free_huge(struct sts_region *region);
 /* The region where the block is now; NULL if it cannot be. */
 struct sts_region *sts_region_resize_huge(struct sts_region *region, size_t size);
