@@ -19,8 +19,16 @@ STS_ENTRY void *malloc(size_t size)
 	return p != NULL ? p : no_memory();
 }
 
+/* Whether the loader calls: it may be about a library's description. */
+static inline bool by_loader(const void *caller)
+{
+	return (uintptr_t)caller - sts_stack_loader_lo < sts_stack_loader_hi - sts_stack_loader_lo;
+}
+
 STS_ENTRY void free(void *p)
 {
+	if (__builtin_expect(by_loader(__builtin_return_address(0)), 0))
+		sts_stack_loader_freed(p);
 	if (p != NULL && !sts_heap_free(p))
 		sts_malloc_misuse("free", p);
 }

@@ -7,6 +7,7 @@
 
 #include "leaks/malloc.h"
 #include "leaks/runtime/runtime.h"
+#include "leaks/unwind/depot.h"
 #include "stopworld/x86/raw.h"
 
 static void release_child(void)
@@ -17,6 +18,7 @@ static void release_child(void)
 
 static __attribute__((constructor)) void start(void)
 {
+	sts_stack_start();
 	pthread_atfork(sts_heap_hold, sts_heap_release, release_child);
 	sts_runtime_start();
 }
@@ -64,4 +66,13 @@ _Noreturn void sts_malloc_no_memory(const char *function)
 	n = append(text, n, sizeof(text), ": out of memory\n");
 	RAW(write, 2, text, n);
 	abort();
+}
+
+/* For the tests: the stack of a live block. */
+STS_ENTRY size_t __stasis_leaks_stack_of(const void *p, uintptr_t *pcs, size_t max);
+size_t __stasis_leaks_stack_of(const void *p, uintptr_t *pcs, size_t max)
+{
+	struct sts_chunk chunk;
+
+	return sts_heap_find((uintptr_t)p, &chunk) ? sts_depot_get(chunk.stack, pcs, max) : 0;
 }

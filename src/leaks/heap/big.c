@@ -37,10 +37,9 @@ static void *alloc_huge(size_t size, size_t align, uint32_t stack, bool *zero_re
 
 	if (size > (size_t)1 << STS_ADDRESS_BITS)
 		return NULL;
-	region = sts_region_new_huge(pages_for(size) << STS_PAGE_SHIFT, align);
+	region = sts_region_new_huge(pages_for(size) << STS_PAGE_SHIFT, align, zero_ret);
 	if (region == NULL)
 		return NULL;
-	*zero_ret = true;
 	return publish(&region->span, size, stack);
 }
 

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "leaks/heap/inner.h"
+#include "leaks/unwind/unwind.h"
 
 enum {
 	MOST_BLOCKS = 64,
@@ -58,8 +59,11 @@ static struct sts_cache *acquire(void)
 			caches = cache;
 		}
 	}
-	if (cache != NULL)
+	if (cache != NULL) {
 		cache->used = true;
+		if (cache->unwind != NULL)
+			sts_unwind_reset(cache->unwind);
+	}
 	sts_unlock(&caches_lock, taken);
 	return cache;
 }
@@ -92,6 +96,7 @@ static void end_of_thread(void *cache)
 	if (++self->rounds < PTHREAD_DESTRUCTOR_ITERATIONS && pthread_setspecific(key, cache) == 0)
 		return;
 	self->cache = NULL;
+	self->unwind = NULL;
 	self->state = STS_SELF_DEAD;
 	abandon(cache);
 }

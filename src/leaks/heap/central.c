@@ -53,7 +53,7 @@ static struct sts_span *new_span(unsigned class)
 	if (span == NULL)
 		return NULL;
 	span->unit = (uint32_t)unit;
-	span->magic = (uint32_t)((((uint64_t)1 << 40) + unit - 1) / unit);
+	span->magic = (((uint64_t)1 << 40) + unit - 1) / unit;
 	span->count = span->free = count;
 	span->class = (uint16_t) class;
 	span->free_bits = (uint64_t *)(span + 1);

@@ -33,8 +33,8 @@ static __attribute__((noinline)) void *alloc_rarely(size_t size, size_t align, u
 
 	if (p != NULL || size > (size_t)1 << STS_ADDRESS_BITS)
 		return p;
-	sts_heap_trim();
-	return sts_pages_reclaim() ? try_alloc(size, align, stack, zero_ret) : NULL;
+	/* Both are to be done. */
+	return sts_heap_trim() | sts_pages_reclaim() ? try_alloc(size, align, stack, zero_ret) : NULL;
 }
 
 void *sts_heap_alloc(size_t size, size_t align, uint32_t stack)
@@ -163,5 +163,5 @@ bool sts_heap_trim(void)
 {
 	sts_cache_trim();
 	sts_central_trim();
-	return sts_pages_trim();
+	return sts_region_trim() | sts_pages_trim();
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Waiting for a lock, and holding all of them. */
 #include "leaks/heap/inner.h"
+#include "leaks/unwind/depot.h"
+#include "leaks/unwind/modules.h"
 
 enum { SPINS = 100 };
 
@@ -41,6 +43,8 @@ static void lock_all(void)
 		sts_lock(&sts_classes[i].lock);
 	sts_lock(&sts_pages_lock);
 	sts_map_lock_all();
+	sts_module_lock_all();
+	sts_depot_lock_all();
 	sts_own_lock_all();
 }
 
@@ -59,6 +63,8 @@ void sts_heap_hold(void)
 static void unlock_all(void)
 {
 	sts_own_unlock_all();
+	sts_depot_unlock_all();
+	sts_module_unlock_all();
 	sts_map_unlock_all();
 	sts_unlock(&sts_pages_lock, true);
 	for (unsigned i = 0; i < STS_CLASSES; i++)

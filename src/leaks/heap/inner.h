@@ -49,11 +49,12 @@
 typedef _Atomic uint64_t sts_word;
 
 struct sts_region;
+struct sts_unwind;
 
 struct sts_span {
 	uintptr_t start;
 	uint32_t unit;	/* bytes of a block of the class; 0: one large or huge block */
-	uint32_t magic; /* for division by the unit */
+	uint64_t magic; /* for division by the unit: 2^40 / unit, rounded up: exact for offsets below 2^25 */
 	uint32_t count; /* blocks */
 	uint32_t free;	/* blocks that lie in no cache and are not in use */
 	uint32_t hint;	/* no word of free_bits before this has a bit set */
@@ -108,19 +109,20 @@ struct sts_bin {
 
 struct sts_cache {
 	struct sts_bin bins[STS_CLASSES];
-	struct sts_cache *next; /* all caches, or unused ones */
+	struct sts_cache *next;
+	struct sts_unwind *unwind;
 	bool used;
 };
 
 /* What each thread has; small, for it lies in the static thread-local storage of every program we are loaded into. */
 struct sts_self {
 	struct sts_cache *cache;
-	void *unwind;	  /* the unwinder's */
-	int32_t disabled; /* sts_heap_disable() */
-	uint8_t inside;	  /* in the allocator: a signal handler that comes now must not touch the cache */
-	uint8_t state;	  /* STS_SELF_ */
-	uint8_t rounds;	  /* of thread-specific data's destructors so far */
-	uint8_t capturing;
+	void *unwind;	   /* the unwinder's */
+	int32_t disabled;  /* sts_heap_disable() */
+	uint8_t inside;	   /* in the allocator: a signal handler that comes now must not touch the cache */
+	uint8_t state;	   /* STS_SELF_ */
+	uint8_t rounds;	   /* of thread-specific data's destructors so far */
+	uint8_t capturing; /* likewise, in the unwinder */
 };
 
 enum {
@@ -215,7 +217,9 @@ void sts_os_heap_wait(_Atomic uint32_t *word);
 
 /* map.c: regions. */
 struct sts_region *sts_region_new(void);
-struct sts_region *sts_region_new_huge(size_t size, size_t align);
+struct sts_region *sts_region_new_huge(size_t size, size_t align, bool *zero_ret);
+/* Unmap what is kept of freed huge blocks. */
+bool sts_region_trim(void);
 void sts_region_free_huge(struct sts_region *region);
 /* The region where the block is now; NULL if it cannot be. */
 struct sts_region *sts_region_resize_huge(struct sts_region *region, size_t size);

@@ -163,10 +163,92 @@ unmap:
 	return NULL;
 }
 
+/*
+ * Freed huge blocks, still mapped: programs that allocate and free large buffers in turn would spend their time on page
+ * faults. They are on no map.
+ */
+enum { KEPT = 8 };
+#define KEPT_BYTES ((size_t)64 << 20)
+static struct sts_region *kept[KEPT];
+static size_t kept_bytes;
+
+static size_t region_size(const struct sts_region *region)
+{
+	return region->end - region->start;
+}
+
+/* The map's lock held. */
+static struct sts_region *take_kept(size_t size)
+{
+	struct sts_region **best = NULL, *region;
+
+	for (unsigned i = 0; i < KEPT; i++)
+		if (kept[i] != NULL && region_size(kept[i]) >= size && region_size(kept[i]) <= size + size / 2 &&
+		    (best == NULL || region_size(kept[i]) < region_size(*best)))
+			best = &kept[i];
+	if (best == NULL)
+		return NULL;
+	region = *best;
+	*best = NULL;
+	kept_bytes -= region_size(region);
+	return region;
+}
+
+static struct sts_region *reuse(size_t size)
+{
+	bool taken = sts_lock(&map_lock);
+	struct sts_region *region = take_kept(size);
+
+	sts_unlock(&map_lock, taken);
+	return region;
+}
+
+static bool keep(struct sts_region *region)
+{
+	bool taken = sts_lock(&map_lock), done = false;
+
+	for (unsigned i = 0; i < KEPT && kept_bytes + region_size(region) <= KEPT_BYTES && !done; i++)
+		if (kept[i] == NULL) {
+			kept[i] = region;
+			kept_bytes += region_size(region);
+			done = true;
+		}
+	sts_unlock(&map_lock, taken);
+	return done;
+}
+
+static void discard(struct sts_region *region)
+{
+	uintptr_t start = region->start;
+	size_t size = region_size(region);
+
+	sts_pool_put(&huge_pool, region);
+	sts_os_heap_unmap((void *)start, size);
+}
+
+bool sts_region_trim(void)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < KEPT; i++) {
+		bool taken = sts_lock(&map_lock);
+		struct sts_region *region = kept[i];
+
+		kept[i] = NULL;
+		if (region != NULL)
+			kept_bytes -= region_size(region);
+		sts_unlock(&map_lock, taken);
+		if (region != NULL)
+			discard(region);
+		any |= region != NULL;
+	}
+	return any;
+}
+
 /* A huge block's description ends before what only regions of pages have. */
 static const size_t huge_size = offsetof(struct sts_region, free);
 
-struct sts_region *sts_region_new_huge(size_t size, size_t align)
+static struct sts_region *map_huge(size_t size, size_t align)
 {
 	void *p = sts_os_heap_map_aligned(size, align > STS_REGION ? align : STS_REGION);
 	struct sts_region *region;
@@ -174,8 +256,10 @@ struct sts_region *sts_region_new_huge(size_t size, size_t align)
 	if (p == NULL)
 		return NULL;
 	region = sts_pool_get(&huge_pool, huge_size);
-	if (region == NULL)
-		goto unmap;
+	if (region == NULL) {
+		sts_os_heap_unmap(p, size);
+		return NULL;
+	}
 	region->huge = true;
 	region->start = region->span.start = (uintptr_t)p;
 	region->end = region->start + size;
@@ -186,21 +270,27 @@ struct sts_region *sts_region_new_huge(size_t size, size_t align)
 	region->span.region = region;
 	region->span.count = 1;
 	region->span.words = &region->span.word;
-	if (publish(region))
+	return region;
+}
+
+struct sts_region *sts_region_new_huge(size_t size, size_t align, bool *zero_ret)
+{
+	struct sts_region *region = align <= STS_REGION ? reuse(size) : NULL;
+
+	*zero_ret = region == NULL;
+	if (region == NULL)
+		region = map_huge(size, align);
+	if (region == NULL || publish(region))
 		return region;
-	sts_pool_put(&huge_pool, region);
-unmap:
-	sts_os_heap_unmap(p, size);
+	discard(region);
 	return NULL;
 }
 
 void sts_region_free_huge(struct sts_region *region)
 {
-	uintptr_t start = region->start, end = region->end;
-
 	withdraw(region);
-	sts_pool_put(&huge_pool, region);
-	sts_os_heap_unmap((void *)start, end - start);
+	if (!keep(region))
+		discard(region);
 }
 
 /* Units are taken off the map before their memory goes, lest another thread get it and enter it meanwhile. */
@@ -241,15 +331,20 @@ static bool grow(struct sts_region *region, size_t size)
 /* The memory moves to where another region of the new size was made; that region's description takes its place. */
 static struct sts_region *move(struct sts_region *region, size_t size)
 {
-	struct sts_region *to = sts_region_new_huge(size, STS_REGION);
+	struct sts_region *to = map_huge(size, STS_REGION);
 	size_t old_size = region->end - region->start;
 
 	if (to == NULL)
 		return NULL;
+	if (!publish(to)) {
+		discard(to);
+		return NULL;
+	}
 	withdraw(region);
 	if (!sts_os_heap_remap((void *)region->start, old_size, size, (void *)to->start)) {
 		publish(region);
-		sts_region_free_huge(to);
+		withdraw(to);
+		discard(to);
 		return NULL;
 	}
 	atomic_store(&to->span.size, atomic_load(&region->span.size));

@@ -7,8 +7,8 @@
 enum {
 	ORDERS = 10,
 	/* Free pages that are not given back at once, at least. */
-	KEPT_PAGES = 4096,
-	KEPT_SHARE = 8,
+	KEPT_PAGES = 8192,
+	KEPT_SHARE = 4,
 };
 
 struct sts_lock sts_pages_lock;

@@ -331,7 +331,7 @@ static int check(enum sts_raw_reason reason)
 
 	memset(&c, 0, sizeof(c));
 	c.reason = reason;
-	sts_modules_read();
+	sts_modules_prepare();
 	sts_heap_hold();
 	c.began = clock_ns(CLOCK_MONOTONIC);
 	if (sts_settings.snapshot && reason != STS_RAW_AT_EXIT)

@@ -24,13 +24,11 @@ bool sts_regions_remove(uintptr_t start, size_t size);
 void sts_regions_each(void (*f)(void *arg, uintptr_t start, uintptr_t end), void *arg);
 
 /* modules.c. Before the world is stopped: a thread may be stopped with the loader's lock. */
-void sts_modules_read(void);
-/* The module that holds an address, STS_RAW_NO_MODULE if none does. */
-uint32_t sts_modules_find(uintptr_t address);
+void sts_modules_prepare(void);
 void sts_modules_tell(struct sts_out *out);
-/* The parts of modules that can be written. */
+/* The parts of modules that can be written, if they are to be left out. */
 void sts_modules_each_data(void (*f)(void *arg, uintptr_t start, uintptr_t end), void *arg);
-/* Size of what each thread has of static thread-local storage; 0 if that is not known. */
+/* Size of what each thread has of static thread-local storage; 0 if that is not known or not needed. */
 size_t sts_modules_tls_size(void);
 
 /* sums.c: leaks by class and stack. */

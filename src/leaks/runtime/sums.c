@@ -92,15 +92,16 @@ void sts_sums_take(struct sts_sums *sums, struct sts_out *out, bool reachable, b
 
 static void tell_stack(struct sts_out *out, uint32_t stack)
 {
-	uintptr_t pcs[STS_STACK_MOST];
+	struct sts_frame known[STS_STACK_MOST];
 	struct sts_raw_frame frames[STS_STACK_MOST];
-	size_t n = sts_depot_get(stack, pcs, STS_STACK_MOST);
+	size_t n = sts_depot_frames(stack, known, STS_STACK_MOST);
 	struct sts_raw_stack head;
 
 	n = n < STS_STACK_MOST ? n : STS_STACK_MOST;
 	head = (struct sts_raw_stack){.id = stack, .frames = (uint32_t)n};
 	for (size_t i = 0; i < n; i++)
-		frames[i] = (struct sts_raw_frame){.pc = pcs[i], .module = sts_modules_find(pcs[i] - 1)};
+		frames[i] = (struct sts_raw_frame){
+			.pc = known[i].pc, .module = known[i].module != 0 ? known[i].module : STS_RAW_NO_MODULE};
 	sts_out_item(out, STS_RAW_STACK, &head, sizeof(head), frames, n * sizeof(*frames));
 }
 

@@ -137,3 +137,13 @@ uint32_t sts_depot_count(void)
 {
 	return atomic_load_explicit(&count, memory_order_acquire) - 1;
 }
+
+void sts_depot_lock_all(void)
+{
+	sts_lock(&lock);
+}
+
+void sts_depot_unlock_all(void)
+{
+	sts_unlock(&lock, true);
+}

@@ -26,4 +26,8 @@ uint32_t sts_depot_parent(uint32_t id);
 /* Number of nodes. */
 uint32_t sts_depot_count(void);
 
+/* For sts_heap_hold(). */
+void sts_depot_lock_all(void);
+void sts_depot_unlock_all(void);
+
 #endif

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "leaks/unwind/modules.h"
+
+#include <asm/unistd.h>
+#include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <link.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "leaks/heap/inner.h"
+#include "stopworld/x86/raw.h"
+
+#define BLOCK 256u
+#define BLOCKS 256u
+
+/* As in <dlfcn.h> of glibc 2.35 and later. */
+struct found_object {
+	unsigned long long flags;
+	void *map_start, *map_end;
+	struct link_map *link_map;
+	void *eh_frame;
+	unsigned long long reserved[7];
+};
+int find_object(void *address, struct found_object *ret) __asm__("_dl_find_object") __attribute__((weak));
+
+static struct sts_module *_Atomic blocks[BLOCKS];
+static _Atomic unsigned count;
+static struct sts_lock lock;
+
+static struct sts_module *slot(unsigned number)
+{
+	return &atomic_load_explicit(&blocks[(number - 1) / BLOCK], memory_order_acquire)[(number - 1) % BLOCK];
+}
+
+unsigned sts_module_count(void)
+{
+	return atomic_load_explicit(&count, memory_order_acquire);
+}
+
+const struct sts_module *sts_module_get(unsigned number)
+{
+	return number != 0 && number <= sts_module_count() ? slot(number) : NULL;
+}
+
+static void read_build_id(const uint8_t *notes, size_t size, struct sts_module *ret)
+{
+	size_t at = 0;
+
+	while (size - at >= sizeof(Elf64_Nhdr)) {
+		Elf64_Nhdr note;
+		size_t name, data;
+
+		memcpy(&note, notes + at, sizeof(note));
+		name = at + sizeof(note);
+		data = name + (((size_t)note.n_namesz + 3) & ~(size_t)3);
+		if (data > size || size - data < note.n_descsz)
+			return;
+		if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && memcmp(notes + name, "GNU", 4) == 0) {
+			ret->build_id_size =
+				(uint8_t)(note.n_descsz < STS_BUILD_ID_MOST ? note.n_descsz : STS_BUILD_ID_MOST);
+			memcpy(ret->build_id, notes + data, ret->build_id_size);
+			return;
+		}
+		at = data + (((size_t)note.n_descsz + 3) & ~(size_t)3);
+		if (at > size)
+			return;
+	}
+}
+
+/* True if the program header's memory lies within the image. */
+static bool inside(const Elf64_Phdr *p, uint64_t first, size_t size)
+{
+	return p->p_vaddr >= first && p->p_vaddr - first <= size && p->p_memsz <= size - (p->p_vaddr - first);
+}
+
+bool sts_module_read_elf(const uint8_t *image, size_t size, struct sts_module *ret)
+{
+	Elf64_Ehdr e;
+	Elf64_Phdr p[64];
+	uint64_t first = UINT64_MAX;
+	unsigned n;
+
+	if (size < sizeof(e))
+		return false;
+	memcpy(&e, image, sizeof(e));
+	if (memcmp(e.e_ident, ELFMAG, SELFMAG) != 0 || e.e_phentsize != sizeof(*p) || e.e_phoff > size)
+		return false;
+	n = e.e_phnum < 64 ? e.e_phnum : 64;
+	if ((size - e.e_phoff) / sizeof(*p) < n)
+		return false;
+	memcpy(p, image + e.e_phoff, n * sizeof(*p));
+	for (unsigned i = 0; i < n; i++)
+		if (p[i].p_type == PT_LOAD && p[i].p_vaddr < first)
+			first = p[i].p_vaddr & ~(STS_PAGE - 1);
+	for (unsigned i = 0; i < n; i++) {
+		const uint8_t *at = image + (p[i].p_vaddr - first);
+
+		if (!inside(&p[i], first, size))
+			continue;
+		if (p[i].p_type == PT_NOTE && ret->build_id_size == 0) {
+			read_build_id(at, p[i].p_memsz, ret);
+		} else if (p[i].p_type == PT_GNU_EH_FRAME) {
+			ret->hdr = (uintptr_t)at;
+			ret->hdr_size = p[i].p_memsz;
+		}
+	}
+	for (unsigned i = 0; i < n; i++) {
+		uintptr_t lo = (uintptr_t)image + (p[i].p_vaddr - first);
+
+		if (p[i].p_type == PT_LOAD && inside(&p[i], first, size) && (p[i].p_flags & PF_R) != 0 &&
+		    ret->hdr >= lo && ret->hdr - lo < p[i].p_memsz) {
+			ret->segment_lo = lo;
+			ret->segment_hi = lo + p[i].p_memsz;
+		}
+	}
+	return true;
+}
+
+/* The program itself has no name for the loader. */
+static const char *own_path(char *buffer)
+{
+	long n = RAW(readlink, "/proc/self/exe", buffer, PATH_MAX - 1);
+
+	buffer[n > 0 ? n : 0] = '\0';
+	return buffer;
+}
+
+static const char *keep(const char *text)
+{
+	size_t size = strlen(text) + 1;
+	char *kept = sts_own_alloc(size);
+
+	return kept != NULL ? memcpy(kept, text, size) : "";
+}
+
+static bool same(const struct sts_module *a, const struct sts_module *b, const char *path)
+{
+	return a->base == b->base && a->end == b->end && a->build_id_size == b->build_id_size &&
+	       memcmp(a->build_id, b->build_id, a->build_id_size) == 0 && strcmp(a->path, path) == 0;
+}
+
+/* The lock held. A module that comes back to where it was is the same. */
+static unsigned enter(const struct sts_module *module, const char *path)
+{
+	unsigned n = atomic_load_explicit(&count, memory_order_relaxed);
+	struct sts_module *block;
+
+	for (unsigned i = n; i > 0; i--)
+		if (same(slot(i), module, path)) {
+			slot(i)->handle = module->handle;
+			slot(i)->alive = true;
+			return i;
+		}
+	if (n == BLOCK * BLOCKS - 1)
+		return 0;
+	if (n % BLOCK == 0 && blocks[n / BLOCK] == NULL) {
+		block = sts_own_alloc(BLOCK * sizeof(*block));
+		if (block == NULL)
+			return 0;
+		atomic_store_explicit(&blocks[n / BLOCK], block, memory_order_release);
+	}
+	*slot(n + 1) = *module;
+	slot(n + 1)->path = keep(path);
+	atomic_store_explicit(&count, n + 1, memory_order_release);
+	return n + 1;
+}
+
+static unsigned search(const void *handle, uintptr_t address)
+{
+	for (unsigned i = sts_module_count(); i > 0; i--) {
+		const struct sts_module *m = slot(i);
+
+		if (m->alive && m->handle == handle && address >= m->base && address < m->end)
+			return i;
+	}
+	return 0;
+}
+
+static __attribute__((noinline)) unsigned add(const struct found_object *found)
+{
+	struct sts_module module = {.base = (uintptr_t)found->map_start,
+				    .end = (uintptr_t)found->map_end,
+				    .bias = found->link_map != NULL ? found->link_map->l_addr : 0,
+				    .alive = true,
+				    .handle = found->link_map};
+	const char *path = found->link_map != NULL && found->link_map->l_name != NULL ? found->link_map->l_name : "";
+	char buffer[PATH_MAX];
+	unsigned number;
+	bool taken;
+
+	if (*path == '\0')
+		path = own_path(buffer);
+	sts_module_read_elf(found->map_start, module.end - module.base, &module);
+	taken = sts_lock(&lock);
+	number = enter(&module, path);
+	sts_unlock(&lock, taken);
+	return number;
+}
+
+/* Without glibc's function for it, as in musl: asked once, at the beginning; what is loaded later has no tables. */
+struct look {
+	uintptr_t address;
+	struct found_object found;
+	struct link_map map;
+};
+
+static int look(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct look *l = arg;
+	uintptr_t lo = UINTPTR_MAX, hi = 0;
+
+	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+
+		if (p->p_type != PT_LOAD)
+			continue;
+		if (info->dlpi_addr + p->p_vaddr < lo)
+			lo = (info->dlpi_addr + p->p_vaddr) & ~(STS_PAGE - 1);
+		if (info->dlpi_addr + p->p_vaddr + p->p_memsz > hi)
+			hi = info->dlpi_addr + p->p_vaddr + p->p_memsz;
+	}
+	if (l->address < lo || l->address >= hi)
+		return 0;
+	l->map.l_addr = info->dlpi_addr;
+	l->map.l_name = (char *)info->dlpi_name;
+	l->found = (struct found_object){.map_start = (void *)lo, .map_end = (void *)hi, .link_map = &l->map};
+	return 1;
+}
+
+static unsigned at_without_glibc(uintptr_t address)
+{
+	struct look l = {.address = address};
+	unsigned number = search(NULL, address);
+
+	if (number != 0)
+		return number;
+	if (dl_iterate_phdr(look, &l) == 0)
+		return 0;
+	number = add(&l.found);
+	if (number != 0)
+		slot(number)->handle = NULL;
+	return number;
+}
+
+unsigned sts_module_at(uintptr_t address)
+{
+	struct found_object found;
+	unsigned number;
+
+	if (find_object == NULL)
+		return at_without_glibc(address);
+	if (find_object((void *)address, &found) != 0)
+		return 0;
+	number = search(found.link_map, address);
+	return number != 0 ? number : add(&found);
+}
+
+bool sts_module_freed(const void *handle)
+{
+	bool any = false;
+
+	for (unsigned i = sts_module_count(); i > 0; i--)
+		if (slot(i)->alive && slot(i)->handle == handle) {
+			slot(i)->alive = false;
+			any = true;
+		}
+	return any;
+}
+
+void sts_module_lock_all(void)
+{
+	sts_lock(&lock);
+}
+
+void sts_module_unlock_all(void)
+{
+	sts_unlock(&lock, true);
+}
