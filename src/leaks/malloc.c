@@ -14,7 +14,7 @@ static __attribute__((noinline, cold)) void *no_memory(void)
 
 STS_ENTRY void *malloc(size_t size)
 {
-	void *p = sts_heap_alloc(size, 0, STS_STACK_HERE(malloc));
+	void *p = sts_heap_alloc(size, 0, STS_STACK_HERE());
 
 	return p != NULL ? p : no_memory();
 }
@@ -56,7 +56,7 @@ STS_ENTRY void *calloc(size_t n, size_t size)
 
 	if (__builtin_mul_overflow(n, size, &total))
 		return no_memory();
-	p = sts_heap_zalloc(total, STS_STACK_HERE(calloc));
+	p = sts_heap_zalloc(total, STS_STACK_HERE());
 	return p != NULL ? p : no_memory();
 }
 
@@ -81,7 +81,7 @@ static void *resize(void *p, size_t size, uint32_t stack, const char *function)
 
 STS_ENTRY void *realloc(void *p, size_t size)
 {
-	return resize(p, size, STS_STACK_HERE(realloc), "realloc");
+	return resize(p, size, STS_STACK_HERE(), "realloc");
 }
 
 STS_ENTRY void *reallocarray(void *p, size_t n, size_t size)
@@ -90,7 +90,7 @@ STS_ENTRY void *reallocarray(void *p, size_t n, size_t size)
 
 	if (__builtin_mul_overflow(n, size, &total))
 		return no_memory();
-	return resize(p, total, STS_STACK_HERE(reallocarray), "reallocarray");
+	return resize(p, total, STS_STACK_HERE(), "reallocarray");
 }
 
 /* As much as was asked for, not what there is: what lies beyond is not looked at for pointers. */

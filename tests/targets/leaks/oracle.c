@@ -23,7 +23,7 @@ struct stack {
 };
 
 static __thread int inside __attribute__((tls_model("initial-exec")));
-static _Atomic unsigned long compared, different, longest;
+static _Atomic unsigned long compared, different, longer, longest;
 static size_t (*stack_of)(const void *p, uintptr_t *pcs, size_t max);
 
 static _Unwind_Reason_Code add(struct _Unwind_Context *context, void *arg)
@@ -58,8 +58,8 @@ static void show(const char *who, const uintptr_t *pcs, size_t n)
 		Dl_info info;
 
 		if (dladdr((void *)(pcs[i] - 1), &info) != 0)
-			say("  %#lx %s %s+%#lx\n", pcs[i], info.dli_sname != NULL ? info.dli_sname : "?", info.dli_fname,
-			    pcs[i] - (uintptr_t)info.dli_fbase);
+			say("  %#lx %s %s+%#lx\n", pcs[i], info.dli_sname != NULL ? info.dli_sname : "?",
+			    info.dli_fname, pcs[i] - (uintptr_t)info.dli_fbase);
 		else
 			say("  %#lx\n", pcs[i]);
 	}
@@ -82,10 +82,13 @@ static void compare(const void *p, uintptr_t caller)
 	atomic_fetch_add(&compared, 1);
 	if ((unsigned long)theirs.n > longest)
 		longest = (unsigned long)theirs.n;
-	/* What is cut is compared as far as it goes. */
-	if (i < n && (n - i == (size_t)(theirs.n - j) || n == 65) &&
-	    memcmp(&ours[i], &theirs.pcs[j], (n - i) * sizeof(*ours)) == 0)
+	/* Ours may go on where code without tables keeps frame pointers. */
+	if (i < n && n - i >= (size_t)(theirs.n - j) &&
+	    memcmp(&ours[i], &theirs.pcs[j], (size_t)(theirs.n - j) * sizeof(*ours)) == 0) {
+		if (n - i > (size_t)(theirs.n - j))
+			atomic_fetch_add(&longer, 1);
 		return;
+	}
 	if (atomic_fetch_add(&different, 1) < SHOWN) {
 		show("libstasis-leaks:", ours, n);
 		show("libgcc:", theirs.pcs, (size_t)theirs.n);
@@ -99,7 +102,7 @@ static void *look_up(const char *name)
 	inside++;
 	p = dlsym(RTLD_NEXT, name);
 	if (stack_of == NULL)
-		stack_of = (size_t (*)(const void *, uintptr_t *, size_t))dlsym(RTLD_NEXT, "__stasis_leaks_stack_of");
+		stack_of = dlsym(RTLD_NEXT, "__stasis_leaks_stack_of");
 	inside--;
 	return p;
 }
@@ -151,5 +154,5 @@ void *operator_new(size_t size)
 static __attribute__((destructor)) void end(void)
 {
 	inside++;
-	say("compared %lu different %lu longest %lu\n", compared, different, longest);
+	say("compared %lu different %lu longer %lu longest %lu\n", compared, different, longer, longest);
 }
