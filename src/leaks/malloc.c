@@ -30,7 +30,7 @@ STS_ENTRY void free(void *p)
 	if (__builtin_expect(by_loader(__builtin_return_address(0)), 0))
 		sts_stack_loader_freed(p);
 	if (p != NULL && !sts_heap_free(p))
-		sts_malloc_misuse("free", p);
+		sts_malloc_misuse("free", p, STS_STACK_HERE());
 }
 
 /* Old names of it. */
@@ -70,7 +70,7 @@ static void *resize(void *p, size_t size, uint32_t stack, const char *function)
 		return to != NULL ? to : no_memory();
 	}
 	if (sts_heap_usable(p) == SIZE_MAX)
-		sts_malloc_misuse(function, p);
+		sts_malloc_misuse(function, p, stack);
 	if (size == 0) {
 		sts_heap_free(p);
 		return NULL;
@@ -102,6 +102,6 @@ STS_ENTRY size_t malloc_usable_size(void *p)
 		return 0;
 	size = sts_heap_usable(p);
 	if (size == SIZE_MAX)
-		sts_malloc_misuse("malloc_usable_size", p);
+		sts_malloc_misuse("malloc_usable_size", p, STS_STACK_HERE());
 	return size;
 }

@@ -134,7 +134,7 @@ static void *alloc_bare(unsigned class, uint64_t word)
 {
 	struct sts_item item;
 
-	if (sts_central_take(class, &item, 1) == 0)
+	if (sts_locks != 0 || sts_central_take(class, &item, 1) == 0)
 		return NULL;
 	atomic_store_explicit(item.word, word, memory_order_release);
 	return item.p;
@@ -188,7 +188,9 @@ static __attribute__((noinline)) void free_slowly(unsigned class, struct sts_ite
 	uint32_t half;
 
 	if (self->inside || (self->cache == NULL && !get_ready(self))) {
-		sts_central_give(class, &item, 1);
+		/* In a handler that interrupted who holds a lock: the block stays unused. */
+		if (sts_locks == 0)
+			sts_central_give(class, &item, 1);
 		return;
 	}
 	self->inside = 1;

@@ -250,6 +250,10 @@ void sts_cache_unlock_all(void);
 /* The calling thread's cache. */
 void sts_cache_trim(void);
 
+/* spare.c: when the calling thread holds a lock. SIZE_MAX: not from there. */
+void *sts_spare_alloc(size_t size, size_t align);
+size_t sts_spare_size(const void *p);
+
 /* big.c: large and huge blocks. */
 void *sts_big_alloc(size_t size, size_t align, uint32_t stack, bool *zero_ret);
 void sts_big_free(struct sts_span *span);

@@ -306,6 +306,9 @@ static inline uint32_t from_state(const struct state *s, uintptr_t entry, unsign
 	struct sts_unwind *u = self->unwind;
 	uint32_t caller;
 
+	/* In a signal handler that must not wait for a lock, which a new row or node may need. */
+	if (unlikely(sts_locks != 0))
+		return 0;
 	/* A signal handler that interrupts a capture finds its memory in disorder. */
 	if (unlikely(depth != 0 || self->capturing || (u == NULL && (u = make_memory(self)) == NULL)))
 		return from_state_bare(s, entry, depth);

@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <unwind.h>
 
-enum { MOST = 600, SHOWN = 10 };
+enum { MOST = 600, SHOWN = 10, DEEP = 480 };
 
 struct stack {
 	uintptr_t pcs[MOST];
@@ -29,8 +29,12 @@ static size_t (*stack_of)(const void *p, uintptr_t *pcs, size_t max);
 static _Unwind_Reason_Code add(struct _Unwind_Context *context, void *arg)
 {
 	struct stack *s = arg;
-	uintptr_t pc = _Unwind_GetIP(context);
+	int before = 0;
+	uintptr_t pc = _Unwind_GetIPInfo(context, &before);
 
+	/* Of a frame that a signal interrupted; the library tells of all frames where they go on, less or more. */
+	if (pc != 0 && before)
+		pc++;
 	if (pc == 0 || s->n == MOST)
 		return _URC_END_OF_STACK;
 	s->pcs[s->n++] = pc;
@@ -82,6 +86,9 @@ static void compare(const void *p, uintptr_t caller)
 	atomic_fetch_add(&compared, 1);
 	if ((unsigned long)theirs.n > longest)
 		longest = (unsigned long)theirs.n;
+	/* What is very deep is cut. */
+	if (theirs.n - j > DEEP && i < n)
+		theirs.n = j + (int)(n - i);
 	/* Ours may go on where code without tables keeps frame pointers. */
 	if (i < n && n - i >= (size_t)(theirs.n - j) &&
 	    memcmp(&ours[i], &theirs.pcs[j], (size_t)(theirs.n - j) * sizeof(*ours)) == 0) {
