@@ -70,7 +70,7 @@ static inline void *make(size_t size, size_t align, uint32_t stack, bool throws)
 	STS_ENTRY void name_(void *p)                                                                                  \
 	{                                                                                                              \
 		if (p != NULL && !sts_heap_free(p))                                                                    \
-			sts_malloc_misuse("operator delete", p, STS_STACK_HERE());                                                       \
+			sts_malloc_misuse("operator delete", p, STS_STACK_HERE());                                     \
 	}
 
 /* clang-format off */

@@ -112,7 +112,7 @@ static bool have_key(void)
 }
 
 /* setspecific may allocate: the cache is there already. A thread that comes before there is a key keeps its cache. */
-static bool get_ready(struct sts_self *self)
+bool sts_cache_get_ready(struct sts_self *self)
 {
 	struct sts_cache *cache;
 
@@ -146,7 +146,7 @@ static __attribute__((noinline)) void *alloc_slowly(unsigned class, uint64_t wor
 	struct sts_bin *bin;
 	void *p = NULL;
 
-	if (self->inside || (self->cache == NULL && !get_ready(self)))
+	if (self->inside || (self->cache == NULL && !sts_cache_get_ready(self)))
 		return alloc_bare(class, word);
 	self->inside = 1;
 	atomic_signal_fence(memory_order_seq_cst);
@@ -187,7 +187,7 @@ static __attribute__((noinline)) void free_slowly(unsigned class, struct sts_ite
 	struct sts_bin *bin;
 	uint32_t half;
 
-	if (self->inside || (self->cache == NULL && !get_ready(self))) {
+	if (self->inside || (self->cache == NULL && !sts_cache_get_ready(self))) {
 		/* In a handler that interrupted who holds a lock: the block stays unused. */
 		if (sts_locks == 0)
 			sts_central_give(class, &item, 1);

@@ -245,6 +245,8 @@ void sts_central_trim(void);
 void *sts_small_alloc(unsigned class, uint64_t word);
 void sts_small_free(unsigned class, struct sts_item item);
 void sts_cache_after_fork(void);
+/* Give this thread a cache if it has none yet; false if it is to have none. */
+bool sts_cache_get_ready(struct sts_self *self);
 void sts_cache_lock_all(void);
 void sts_cache_unlock_all(void);
 /* The calling thread's cache. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Memory for signal handlers that allocate although they interrupted the allocator while it held a lock: nobody may, some
- * do, and waiting for the lock would be for ever. Taken piece by piece, never used again.
+ * Memory for signal handlers that allocate although they interrupted the allocator while it held a lock: nobody may,
+ * some do, and waiting for the lock would be for ever. Taken piece by piece, never used again.
  */
 #include "leaks/heap/inner.h"
 
@@ -27,7 +27,8 @@ void *sts_spare_alloc(size_t size, size_t align)
 		start = (at + sizeof(struct header) + align - 1) & ~(align - 1);
 		if (start + size > SPARE)
 			return NULL;
-	} while (!atomic_compare_exchange_weak(&used, &at, (start + size + STS_GRANULE - 1) & ~(size_t)(STS_GRANULE - 1)));
+	} while (!atomic_compare_exchange_weak(&used, &at,
+					       (start + size + STS_GRANULE - 1) & ~(size_t)(STS_GRANULE - 1)));
 	((struct header *)(spare + start))[-1].size = size;
 	return spare + start;
 }
@@ -37,5 +38,5 @@ size_t sts_spare_size(const void *p)
 	uintptr_t offset = (uintptr_t)p - (uintptr_t)spare;
 
 	return offset - sizeof(struct header) < SPARE && offset % STS_GRANULE == 0 ? ((const struct header *)p)[-1].size
-										      : SIZE_MAX;
+										   : SIZE_MAX;
 }

@@ -11,7 +11,7 @@
 #include "leaks/unwind/rows.h"
 
 enum {
-	/* Of a thread that has no memory of captures: at its very beginning and end. */
+	/* Of a thread that has no memory of captures: at its very end, or in a handler that interrupted a capture. */
 	BARE_MOST = 48,
 	WORD = sizeof(uintptr_t),
 };
@@ -280,7 +280,7 @@ static inline uint32_t callers(struct sts_unwind *u, const struct state *s)
 
 static __attribute__((noinline)) struct sts_unwind *make_memory(struct sts_self *self)
 {
-	if (self->cache == NULL)
+	if (self->cache == NULL && !sts_cache_get_ready(self))
 		return NULL;
 	if (self->cache->unwind == NULL)
 		self->cache->unwind = sts_own_alloc(sizeof(struct sts_unwind));

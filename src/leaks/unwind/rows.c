@@ -64,8 +64,8 @@ static struct sts_row find(const struct sts_module *module, uintptr_t pc, bool e
 	/* A signal's return is described at its first byte; nothing was called before it. */
 	if (!sts_cfi_row(&cfi, exact ? pc : pc - 1, &row)) {
 		/* Not called, but made to return to a function's beginning: at the bottom of a coroutine. */
-		if (!exact && sts_cfi_row(&cfi, pc, &row) && row.kind == STS_ROW_END)
-			return row;
+		if (!exact && !sts_stack_frame_pointers && sts_cfi_row(&cfi, pc, &row))
+			return (struct sts_row){.kind = STS_ROW_END};
 		return without_table(pc, exact);
 	}
 	if (sts_stack_frame_pointers && row.kind != STS_ROW_SIGNAL && row.kind != STS_ROW_END)

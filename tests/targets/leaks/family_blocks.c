@@ -81,8 +81,8 @@ static void grow(size_t from, size_t to)
 
 void family_realloc(void)
 {
-	static const size_t sizes[] = {1,     15,      16,      17,	    128,    129,     1000,    4096,   32768,
-				       32769, 100000, 1 << 20, (1 << 20) + 1, 2 << 20, 5 << 20, 64 << 20};
+	static const size_t sizes[] = {1,     15,    16,     17,      128,	     129,     1000,    4096,
+				       32768, 32769, 100000, 1 << 20, (1 << 20) + 1, 2 << 20, 5 << 20, 64 << 20};
 	unsigned char *p = NULL;
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
@@ -189,8 +189,8 @@ void family_aligned_errors(void)
 
 void family_too_big(void)
 {
-	const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 4096, (size_t)PTRDIFF_MAX + 1, PTRDIFF_MAX, (size_t)1 << 47,
-				((size_t)1 << 47) - 4096};
+	const size_t sizes[] = {SIZE_MAX,    SIZE_MAX - 4096, (size_t)PTRDIFF_MAX + 1,
+				PTRDIFF_MAX, (size_t)1 << 47, ((size_t)1 << 47) - 4096};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
 		size_t size = sizes[i];

@@ -57,8 +57,8 @@ static void say(const char *format, ...)
 
 static void show(const char *who, const uintptr_t *pcs, size_t n)
 {
-	say("%s\n", who);
-	for (size_t i = 0; i < n && i < 40; i++) {
+	say("%s: %lu\n", who, n);
+	for (size_t i = n > 40 ? n - 40 : 0; i < n; i++) {
 		Dl_info info;
 
 		if (dladdr((void *)(pcs[i] - 1), &info) != 0)

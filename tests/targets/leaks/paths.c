@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Allocates from stacks of many shapes, for oracle.c to look at: functions that keep no frame pointer and use its
- * register for other things, that have a frame of variable size, that align it, callbacks out of libc, signal handlers on
- * the program's stack and on one of their own, coroutines, threads; in random order, so that each stack shares a part
- * with the one before.
+ * register for other things, that have a frame of variable size, that align it, callbacks out of libc, signal handlers
+ * on the program's stack and on one of their own, coroutines, threads; in random order, so that each stack shares a
+ * part with the one before.
  */
 #include <alloca.h>
 #include <pthread.h>
@@ -179,7 +179,7 @@ static ucontext_t home;
 static void coroutine(void)
 {
 	go(6);
-	swapcontext(&home, &home);
+	setcontext(&home);
 }
 
 static NOINLINE void by_coroutine(void)
