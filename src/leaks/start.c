@@ -5,6 +5,9 @@
 #include "leaks/malloc.h"
 #include "leaks/unwind/depot.h"
 
+extern const char sts_start_linked;
+const char sts_start_linked = 1;
+
 static __attribute__((constructor)) void start(void)
 {
 	sts_stack_start();
