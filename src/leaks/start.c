@@ -6,6 +6,9 @@
 #include "leaks/runtime/runtime.h"
 #include "leaks/unwind/depot.h"
 
+extern const char sts_start_linked;
+const char sts_start_linked = 1;
+
 static void release_child(void)
 {
 	sts_heap_release_child();
