@@ -5,6 +5,7 @@
  */
 #include <asm/unistd.h>
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -54,8 +55,25 @@ static void cut_tls(struct check *c, uintptr_t tp)
 		sts_roots_cut(&c->roots, tp - size, tp + DESCRIPTOR);
 }
 
+static void count(void *arg, uintptr_t start, uintptr_t end)
+{
+	++*(size_t *)arg;
+}
+
+static size_t count_cuts(void)
+{
+	size_t n = 16; /* ours */
+
+	sts_heap_each_range(count, &n);
+	sts_heap_each_own(count, &n);
+	sts_modules_each_data(count, &n);
+	return n;
+}
+
 static void make_cuts(struct check *c)
 {
+	sts_modules_each_own(cut, c);
+	sts_roots_cut(&c->roots, (uintptr_t)c, (uintptr_t)(c + 1));
 	sts_heap_each_range(cut, c);
 	sts_heap_each_own(cut, c);
 	sts_roots_cut(&c->roots, (uintptr_t)c->scan.todo, (uintptr_t)c->scan.todo + c->scan.mapped);
@@ -102,6 +120,8 @@ static void take_thread(struct check *c, size_t i)
 	if (!sts_settings.use_tls)
 		cut_tls(c, t.thread_pointer);
 	scan_registers(c, &t);
+	/* The kernel knows it, if nobody else does. */
+	sts_scan_word(&c->scan, t.altstack);
 	/* A stack that is a block itself. */
 	if (sts_settings.use_stacks)
 		sts_scan_word(&c->scan, t.sp);
@@ -110,7 +130,10 @@ static void take_thread(struct check *c, size_t i)
 static void take_threads(struct check *c, uintptr_t own_sp)
 {
 	uintptr_t tp = (uintptr_t)__builtin_thread_pointer();
+	stack_t alternate = {0};
 
+	RAW(sigaltstack, NULL, &alternate);
+	sts_scan_word(&c->scan, (uintptr_t)alternate.ss_sp);
 	sts_roots_thread(&c->roots, own_sp, tp);
 	if (!sts_settings.use_tls)
 		cut_tls(c, tp);
@@ -144,6 +167,8 @@ static void mark(struct check *c, uintptr_t own_sp)
 		c->failed = true;
 		return;
 	}
+	if (c->roots.blind && sts_settings.use_globals)
+		sts_modules_each_data(scan_region, c);
 	c->scan.unreadable = c->roots.unreadable;
 	c->scan.n_unreadable = c->roots.n_unreadable;
 	sts_scan_follow(&c->scan);
@@ -164,7 +189,9 @@ static bool begin(struct check *c, size_t threads)
 
 	if (!sts_scan_begin(&c->scan, &opts))
 		return false;
-	if (sts_roots_begin(&c->roots, threads + 1) && sts_sums_begin(&c->sums, c->scan.live_blocks) &&
+	/* With as many cuts for threads' own data. */
+	if (sts_roots_begin(&c->roots, count_cuts() + (sts_settings.use_tls ? 0 : threads + 1), threads + 1) &&
+	    sts_sums_begin(&c->sums, c->scan.live_blocks) &&
 	    sts_out_begin(&c->out, sts_settings.report_objects ? c->scan.live_blocks * 64 : 0)) {
 		c->roots.no_stacks = !sts_settings.use_stacks;
 		c->roots.tls_size = sts_modules_tls_size();
@@ -260,8 +287,10 @@ static int check_here(struct check *c)
 	struct stasis_world_opts opts = world_opts();
 	int r = stasis_world_stop(&opts, &c->world);
 
-	if (r < 0)
+	if (r < 0) {
+		sts_heap_release();
 		return r;
+	}
 	bool good = look(c);
 	(void)stasis_world_resume(c->world);
 	c->pause = clock_ns(CLOCK_MONOTONIC) - c->began;
@@ -307,36 +336,35 @@ static int copy_and_look(struct check *c, struct verdict *v)
 	return 0;
 }
 
-static int check_in_copy(struct check *c)
+/* False if there was no copy, and the heap is still held. */
+static bool check_in_copy(struct check *c, int *result_ret)
 {
 	void *p;
 	struct verdict *v;
 	int r = sts_os_map_shared(sizeof(*v), &p);
 
 	if (r < 0)
-		return r;
+		return false;
 	v = p;
 	r = copy_and_look(c, v);
-	/* Killed, it cannot say what it was about to. The hold is gone, so that nothing is to be tried again. */
+	/* Killed, it cannot say what it was about to. */
 	if (r == 0)
-		r = atomic_load(&v->done) ? v->result : 0;
+		*result_ret = atomic_load(&v->done) ? v->result : -ECANCELED;
 	sts_os_unmap(p, sizeof(*v));
-	return r;
+	return r == 0;
 }
 
 static int check(enum sts_raw_reason reason)
 {
 	static struct check c; /* large, and only one goes on at a time */
-	int r = -ECANCELED;
+	int r;
 
 	memset(&c, 0, sizeof(c));
 	c.reason = reason;
 	sts_modules_prepare();
 	sts_heap_hold();
 	c.began = clock_ns(CLOCK_MONOTONIC);
-	if (sts_settings.snapshot && reason != STS_RAW_AT_EXIT)
-		r = check_in_copy(&c);
-	if (r < 0)
+	if (!sts_settings.snapshot || reason == STS_RAW_AT_EXIT || !check_in_copy(&c, &r))
 		r = check_here(&c);
 	sequence++;
 	return r;
