@@ -12,6 +12,9 @@ enum { CUTS = 1 << 20, UNREADABLE = 1 << 16 };
 #define PAGE ((uintptr_t)4096)
 #define RED_ZONE 128 /* bytes below the stack pointer that belong to the function */
 
+/* Of memory that might not be readable: no root itself. */
+static uintptr_t copy[8192];
+
 bool sts_roots_begin(struct sts_roots *r, size_t threads)
 {
 	size_t cuts = CUTS * sizeof(struct sts_cut), holes = UNREADABLE * sizeof(struct sts_scan_range);
@@ -27,6 +30,7 @@ bool sts_roots_begin(struct sts_roots *r, size_t threads)
 	r->unreadable = (char *)p + cuts;
 	r->threads = (void *)((char *)p + cuts + holes);
 	sts_roots_cut(r, (uintptr_t)p, (uintptr_t)p + r->mapped);
+	sts_roots_cut(r, (uintptr_t)copy, (uintptr_t)copy + sizeof(copy));
 	return true;
 }
 
@@ -120,7 +124,6 @@ struct walk {
 static void give(void *arg, uintptr_t start, uintptr_t end)
 {
 	struct walk *w = arg;
-	static uintptr_t copy[8192];
 
 	if (!w->risky) {
 		w->sink->memory(w->sink->arg, start, end, w->dead);
