@@ -12,6 +12,9 @@
 /* Of smaller ones it costs more to ask which pages there are than to look at all. */
 #define WORTH_ASKING (256 * PAGE)
 
+/* Of memory that might not be readable: no root itself. */
+static uintptr_t copy[8192];
+
 static void *map(size_t size)
 {
 	long p = RAW(mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
@@ -21,7 +24,7 @@ static void *map(size_t size)
 
 bool sts_roots_begin(struct sts_roots *r, size_t cuts, size_t threads)
 {
-	*r = (struct sts_roots){.room = cuts + 2, .room_threads = threads};
+	*r = (struct sts_roots){.room = cuts + 3, .room_threads = threads};
 	r->mapped = r->room * sizeof(*r->cuts) + threads * sizeof(*r->threads);
 	r->mapped = (r->mapped + PAGE - 1) & ~(PAGE - 1);
 	r->cuts = map(r->mapped);
@@ -29,6 +32,7 @@ bool sts_roots_begin(struct sts_roots *r, size_t cuts, size_t threads)
 		return false;
 	r->threads = (void *)(r->cuts + r->room);
 	sts_roots_cut(r, (uintptr_t)r->cuts, (uintptr_t)r->cuts + r->mapped);
+	sts_roots_cut(r, (uintptr_t)copy, (uintptr_t)copy + sizeof(copy));
 	return true;
 }
 
@@ -149,7 +153,6 @@ static void give(void *arg, uintptr_t start, uintptr_t end)
 /* The end of a file may lie before that of its mapping. */
 static void give_copied(struct walk *w, uintptr_t start, uintptr_t end)
 {
-	static uintptr_t copy[8192];
 
 	while (start < end) {
 		size_t n = sts_roots_copy(start, copy, end - start < sizeof(copy) ? end - start : sizeof(copy));

@@ -21,6 +21,7 @@ struct check {
 	struct sts_sums sums;
 	struct sts_out out;
 	struct stasis_world *world;
+	uintptr_t own_sp;	/* of the program, as it called us */
 	uint64_t began, marked; /* ns */
 	uint64_t pause;
 	bool failed; /* no memory */
@@ -70,10 +71,22 @@ static size_t count_cuts(void)
 	return n;
 }
 
+/*
+ * What we have on the stack and in our own data are addresses of blocks as well, and of the heap's first and last: no
+ * pointers of the program's. Nor can be told what was on the stack before.
+ */
+static void cut_ours(struct check *c)
+{
+	enum { OUR_FRAMES = 16384 };
+
+	sts_roots_cut(&c->roots, (uintptr_t)c, (uintptr_t)(c + 1));
+	sts_roots_cut(&c->roots, c->own_sp - OUR_FRAMES, c->own_sp);
+}
+
 static void make_cuts(struct check *c)
 {
 	sts_modules_each_own(cut, c);
-	sts_roots_cut(&c->roots, (uintptr_t)c, (uintptr_t)(c + 1));
+	cut_ours(c);
 	sts_heap_each_range(cut, c);
 	sts_heap_each_own(cut, c);
 	sts_roots_cut(&c->roots, (uintptr_t)c->scan.todo, (uintptr_t)c->scan.todo + c->scan.mapped);
@@ -127,18 +140,18 @@ static void take_thread(struct check *c, size_t i)
 		sts_scan_word(&c->scan, t.sp);
 }
 
-static void take_threads(struct check *c, uintptr_t own_sp)
+static void take_threads(struct check *c)
 {
 	uintptr_t tp = (uintptr_t)__builtin_thread_pointer();
 	stack_t alternate = {0};
 
 	RAW(sigaltstack, NULL, &alternate);
 	sts_scan_word(&c->scan, (uintptr_t)alternate.ss_sp);
-	sts_roots_thread(&c->roots, own_sp, tp);
+	sts_roots_thread(&c->roots, c->own_sp, tp);
 	if (!sts_settings.use_tls)
 		cut_tls(c, tp);
 	if (sts_settings.use_stacks)
-		sts_scan_word(&c->scan, own_sp);
+		sts_scan_word(&c->scan, c->own_sp);
 	for (size_t i = 0; i < stasis_world_count(c->world); i++)
 		take_thread(c, i);
 }
@@ -157,12 +170,12 @@ static void scan_region(void *arg, uintptr_t start, uintptr_t end)
 
 /* --- marking ----------------------------------------------------------------------------------- */
 
-static void mark(struct check *c, uintptr_t own_sp)
+static void mark(struct check *c)
 {
 	const struct sts_root_sink sink = {.memory = scan_root, .arg = c};
 
 	sts_scan_set_mark(&c->scan, STS_MARK_REACHABLE);
-	take_threads(c, own_sp);
+	take_threads(c);
 	if (!sts_roots_prepare(&c->roots)) {
 		c->failed = true;
 		return;
@@ -220,20 +233,13 @@ static void tell_process(struct check *c)
 	sts_out_item(&c->out, STS_RAW_PROCESS, &p, sizeof(p), NULL, 0);
 }
 
-/* The stack of who checks from here outwards, its registers in it. False if there was no memory. */
-static __attribute__((noinline)) bool look(struct check *c)
+/* False if there was no memory. */
+static bool look(struct check *c)
 {
-	uintptr_t registers[5]; /* those that a function must keep may hold pointers */
-
-	__asm__ volatile("movq %%rbx, 0(%0)\n\tmovq %%r12, 8(%0)\n\tmovq %%r13, 16(%0)\n\tmovq %%r14, 24(%0)\n\t"
-			 "movq %%r15, 32(%0)"
-			 :
-			 : "r"(registers)
-			 : "memory");
 	if (!begin(c, stasis_world_count(c->world)))
 		return false;
 	tell_process(c);
-	mark(c, (uintptr_t)registers);
+	mark(c);
 	if (c->failed)
 		return false;
 	c->marked = clock_ns(CLOCK_MONOTONIC);
@@ -354,13 +360,14 @@ static bool check_in_copy(struct check *c, int *result_ret)
 	return r == 0;
 }
 
-static int check(enum sts_raw_reason reason)
+static int check(enum sts_raw_reason reason, uintptr_t sp)
 {
 	static struct check c; /* large, and only one goes on at a time */
 	int r;
 
 	memset(&c, 0, sizeof(c));
 	c.reason = reason;
+	c.own_sp = sp;
 	sts_modules_prepare();
 	sts_heap_hold();
 	c.began = clock_ns(CLOCK_MONOTONIC);
@@ -376,14 +383,22 @@ void sts_check_after_fork(void)
 	sequence = 0;
 }
 
-int sts_check(enum sts_raw_reason reason)
+/*
+ * The stack of who checks counts from here outwards. The registers that a function must keep, which may hold pointers,
+ * are put below the frame's address at once.
+ */
+__attribute__((noinline)) int sts_check(enum sts_raw_reason reason)
 {
+	enum { KEPT = 5 };
+	uintptr_t sp = (uintptr_t)__builtin_frame_address(0) - KEPT * sizeof(uintptr_t);
 	uint32_t free = 0;
 	int r;
 
+	/* Else they might stay where they are. */
+	__asm__ volatile("" ::: "rbx", "r12", "r13", "r14", "r15");
 	if (sts_heap_inside() || !atomic_compare_exchange_strong(&going_on, &free, 1))
 		return -EBUSY;
-	r = check(reason);
+	r = check(reason, sp);
 	atomic_store(&going_on, 0);
 	return r;
 }
