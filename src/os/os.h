@@ -51,6 +51,8 @@ int sts_os_wait_stop_any(struct sts_report *ret);
 int sts_os_wait_stop(pid_t tid, struct sts_report *ret);
 /* As the last, but wait for the stop or the death (the latter is not consumed). */
 int sts_os_wait_lwp(pid_t tid, struct sts_report *ret);
+/* As the last, but a death is consumed, too. */
+int sts_os_wait_take(pid_t tid, struct sts_report *ret);
 /* Has this LWP died? Leaves the zombie. 1 or 0. */
 int sts_os_wait_dead(pid_t tid, struct sts_report *ret);
 /* Any death, as long as no stop stands before it. Leaves the zombie. 1 or 0. */

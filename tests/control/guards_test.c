@@ -21,6 +21,8 @@ int __real_sts_os_kill(pid_t pid, int signal);
 int __wrap_sts_os_kill(pid_t pid, int signal);
 int __real_sts_os_lwp_list(pid_t pid, pid_t **tids_ret, size_t *n_ret, bool *complete_ret);
 int __wrap_sts_os_lwp_list(pid_t pid, pid_t **tids_ret, size_t *n_ret, bool *complete_ret);
+int __real_sts_os_seize(pid_t tid, bool exit_kill);
+int __wrap_sts_os_seize(pid_t tid, bool exit_kill);
 int __real_sts_os_task_signals_init(bool *ignored_ret);
 int __wrap_sts_os_task_signals_init(bool *ignored_ret);
 int __real_sts_os_wait_stop_any(struct sts_report *ret);
@@ -250,4 +252,39 @@ STS_TC(host_dies_early, 20, "the helper of a host that dies before it is told of
 	sts_await_counter(0, 1);
 	pid_t helper = (pid_t)atomic_load(&sh->counter[0]);
 	sts_await_state(helper, helper, "0ZX");
+}
+
+/* ---- a tracer that dies while it launches ---- */
+
+static _Atomic bool launcher_dies;
+
+int __wrap_sts_os_seize(pid_t tid, bool exit_kill)
+{
+	if (atomic_load(&launcher_dies)) {
+		atomic_store(&sts_shared()->counter[0], (uint64_t)tid);
+		if (sts_kind() == STS_ISOLATED)
+			kill(getppid(), SIGKILL);
+		kill(getpid(), SIGKILL);
+	}
+	return __real_sts_os_seize(tid, exit_kill);
+}
+
+STS_TC_BOTH(host_dies_launching, 20, "a child that waits for a tracer who is dead ends by itself, its program not run")
+{
+	struct sts_shared *sh = sts_shared();
+	pid_t host = sts_fork();
+
+	if (host == 0) {
+		char name[] = "sleep", time[] = "1000", *argv[] = {name, time, NULL};
+		struct stasis_spawn_opts opts = {.size = sizeof(opts), .path = "/bin/sleep", .argv = argv};
+		struct stasis_session *s = sts_session();
+		pid_t pid;
+
+		atomic_store(&launcher_dies, true);
+		_exit(stasis_spawn(s, &opts, &pid) < 0);
+	}
+	ATF_REQUIRE_EQ(sts_reap(host), SIGKILL);
+	sts_await_counter(0, 1);
+	pid_t child = (pid_t)atomic_load(&sh->counter[0]);
+	sts_await_state(child, child, "0ZX");
 }

@@ -181,9 +181,11 @@ STS_TC_BOTH(too_many_words, 30, "arguments that are longer than the kernel takes
 	stasis_session_destroy(s);
 }
 
-STS_TC_BOTH(no_descriptors, 30, "no descriptor is free: an error, and afterwards all is well")
+STS_TC_BOTH(no_descriptors, 30, "no descriptor is free: a launch needs none, and one that moves its stdio says so")
 {
 	const struct rlimit few = {64, 64};
+	struct stasis_event ev;
+	struct stasis_spawn_opts moves = {.path = "/bin/true", .use_stdio = true, .stdio = {0, 1, 2}};
 	struct stasis_session *s;
 	int fds[64], n = 0;
 	pid_t pid;
@@ -193,9 +195,13 @@ STS_TC_BOTH(no_descriptors, 30, "no descriptor is free: an error, and afterwards
 	works(s);
 	while (n < 64 && (fds[n] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
 		n++;
-	/* One free, two, three: each of the pipes of a launch fails in its turn. */
-	for (int free = 0; free < 4; free++) {
-		STS_FAILS(-EMFILE, spawn_opts(s, &(struct stasis_spawn_opts){.path = "/bin/true"}, &pid));
+	STS_OK_S(s, spawn_opts(s, &(struct stasis_spawn_opts){.path = "/bin/true"}, &pid));
+	sts_expect_event(s, STASIS_EVENT_ATTACHED, &ev);
+	sts_resume(s, pid);
+	sts_expect_event(s, STASIS_EVENT_EXITED, &ev);
+	/* None free, one, two: each of the three fails in its turn. */
+	for (int free = 0; free < 3; free++) {
+		STS_FAILS(-EMFILE, spawn_opts(s, &moves, &pid));
 		ATF_REQUIRE_EQ(pid, -7);
 		close(fds[--n]);
 	}

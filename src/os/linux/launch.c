@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Launching a tracee. The child waits on a pipe until it is seized, so that no
- * stop signal is ever used and the program is followed from its exec on.
+ * Launching a tracee. The child waits until it is seized, so that no stop signal
+ * is ever used and the program is followed from its exec on.
  *
  * It shares the host's memory until then where that can be had, since to copy
  * page tables costs more than all the rest; but the host goes on meanwhile (it
@@ -12,20 +12,26 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/futex.h>
 #include <linux/sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "os/os.h"
-#include "util/cleanup.h"
 
-struct channel {
-	int go[2];     /* parent to child: you are seized */
-	int result[2]; /* child to parent: errno of what failed; closed by exec */
+/* Where the two meet: in memory of both. */
+struct meeting {
+	_Atomic int word; /* futex: enum go */
+	int error;	  /* errno of what failed in the child */
+	pid_t host;
 };
+enum go { NOT_YET, SLEPT_FOR, SEIZED };
 
 /* --- child side: raw system calls only; the host may have had threads holding any lock --- */
 
@@ -49,7 +55,7 @@ static long raw(long number, long a, long b, long c, long d)
 struct child {
 	const struct sts_launch *launch;
 	const char *path;
-	struct channel ch; /* a copy: the host closes its ends and says so in its own */
+	struct meeting *meeting;
 };
 
 static long take_identity(const struct stasis_spawn_opts *opts)
@@ -125,49 +131,35 @@ static long exec(const struct child *c)
 	return raw(SYS_execve, (long)c->path, (long)launch->opts->argv, (long)launch->envp, 0);
 }
 
+/* A host that dies takes nobody along: so look every so often. In a new pid namespace no parent is seen. */
+static bool await_seizure(struct meeting *m)
+{
+	const struct timespec look = {.tv_nsec = 100000000};
+	int not_yet = NOT_YET;
+
+	if (!atomic_compare_exchange_strong(&m->word, &not_yet, SLEPT_FOR))
+		return true;
+	while (atomic_load(&m->word) != SEIZED) {
+		long parent = raw(SYS_getppid, 0, 0, 0, 0);
+
+		if (parent != m->host && parent != 0)
+			return false;
+		raw(SYS_futex, (long)&m->word, FUTEX_WAIT, SLEPT_FOR, (long)&look);
+	}
+	return true;
+}
+
 static _Noreturn void child(const void *arg)
 {
 	const struct child *c = arg;
-	char byte;
-	long n;
 
-	raw(SYS_close, c->ch.go[1], 0, 0, 0);
-	do
-		n = raw(SYS_read, c->ch.go[0], (long)&byte, 1, 0);
-	while (n == -EINTR);
-	if (n == 1) {
-		int error = (int)-exec(c);
-
-		raw(SYS_write, c->ch.result[1], (long)&error, sizeof error, 0);
-	}
+	if (await_seizure(c->meeting))
+		c->meeting->error = (int)-exec(c);
 	for (;;)
 		raw(SYS_exit_group, 127, 0, 0, 0);
 }
 
 /* --- parent side ------------------------------------------------------------------------- */
-
-static void channel_close(struct channel *ch)
-{
-	int *fds[] = {&ch->go[0], &ch->go[1], &ch->result[0], &ch->result[1]};
-
-	for (size_t i = 0; i < 4; i++) {
-		if (*fds[i] >= 0)
-			close(*fds[i]);
-		*fds[i] = -1;
-	}
-}
-
-static int channel_open(struct channel *ch)
-{
-	*ch = (struct channel){{-1, -1}, {-1, -1}};
-	if (pipe2(ch->go, O_CLOEXEC) < 0 || pipe2(ch->result, O_CLOEXEC) < 0) {
-		int error = -errno;
-
-		channel_close(ch);
-		return error;
-	}
-	return 0;
-}
 
 /* Let it run to its end and collect it. */
 static void bury(pid_t pid)
@@ -179,25 +171,13 @@ static void bury(pid_t pid)
 	sts_os_wait_reap(pid);
 }
 
-/* Of a child that died: why exec did not work, if that was it. */
-static int read_result(int fd)
-{
-	int error = ESRCH;
-	ssize_t n;
-
-	do
-		n = read(fd, &error, sizeof error);
-	while (n < 0 && errno == EINTR);
-	return n == sizeof error ? -error : -ESRCH;
-}
-
-/* 1: it has; 0: it died. To wait for its words instead would be for ever if a signal stopped it first. */
+/* 1: it has; 0: it died, and is no more. A wait for its word would be for ever if a signal stopped it first. */
 static int await_exec(pid_t pid)
 {
 	struct sts_report report;
 
 	for (;;) {
-		int r = sts_os_wait_lwp(pid, &report);
+		int r = sts_os_wait_take(pid, &report);
 
 		if (r < 0)
 			return r;
@@ -208,22 +188,18 @@ static int await_exec(pid_t pid)
 	}
 }
 
-static int seize_and_go(const struct sts_launch *launch, pid_t pid, struct channel *ch)
+static int seize_and_go(const struct sts_launch *launch, pid_t pid, struct meeting *m)
 {
 	int r = sts_os_seize(pid, launch->exit_kill);
 
-	close(ch->result[1]);
-	ch->result[1] = -1;
-	if (r == 0 && write(ch->go[1], "", 1) != 1)
-		r = -errno;
-	close(ch->go[1]);
-	ch->go[1] = -1;
 	if (r < 0) {
 		sts_os_kill(pid, SIGKILL);
 		return r;
 	}
+	if (atomic_exchange(&m->word, SEIZED) == SLEPT_FOR)
+		raw(SYS_futex, (long)&m->word, FUTEX_WAKE, 1, 0);
 	r = await_exec(pid);
-	return r == 0 ? read_result(ch->result[0]) : r < 0 ? r : 0;
+	return r == 0 ? (m->error ? -m->error : -ESRCH) : r < 0 ? r : 0;
 }
 
 /* As execvp(3): the first that is there, remembering one that may not be run. */
@@ -303,29 +279,52 @@ static long clone_shared(const struct child *c, char *stack, size_t size)
 }
 
 /* A change of identity in shared memory would make that of the host undumpable. */
-static long clone_child(const struct child *c, char *stack, size_t size)
+static long clone_sharing(const struct child *c, char *stack, size_t size)
 {
 	const uint64_t all = ~UINT64_C(0);
 	uint64_t saved;
-	long pid = -ENOSYS;
 
-	if (MAY_SHARE && !c->launch->opts->use_uid) {
-		raw(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&saved, 8);
-		pid = clone_shared(c, stack, size);
-		raw(SYS_rt_sigprocmask, SIG_SETMASK, (long)&saved, 0, 8);
-	}
-	return pid < 0 ? clone_copy(c) : pid; /* old kernels, filters */
+	if (!MAY_SHARE || c->launch->opts->use_uid)
+		return -ENOSYS;
+	raw(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&saved, 8);
+	long pid = clone_shared(c, stack, size);
+	raw(SYS_rt_sigprocmask, SIG_SETMASK, (long)&saved, 0, 8);
+	return pid;
+}
+
+static int launch_copy(const struct sts_launch *launch, const char *path, pid_t *pid_ret)
+{
+	struct meeting *m = mmap(NULL, sizeof *m, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (m == MAP_FAILED)
+		return -errno;
+	m->host = getpid();
+	const struct child c = {launch, path, m};
+	*pid_ret = (pid_t)clone_copy(&c);
+	int r = *pid_ret < 0 ? *pid_ret : seize_and_go(launch, *pid_ret, m);
+	munmap(m, sizeof *m);
+	return r;
 }
 
 #define CHILD_STACK 8192
 
-int sts_os_launch(const struct sts_launch *launch, pid_t *pid_ret)
+static int launch(const struct sts_launch *launch, const char *path, pid_t *pid_ret)
 {
-	const struct stasis_spawn_opts *opts = launch->opts;
+	_Alignas(16) char stack[CHILD_STACK]; /* the child has exec'ed or is dead when we return */
+	struct meeting m = {.host = getpid()};
+	const struct child c = {launch, path, &m};
+
+	*pid_ret = (pid_t)clone_sharing(&c, stack, sizeof stack);
+	/* Old kernels and filters do not know that call. */
+	return *pid_ret < 0 ? launch_copy(launch, path, pid_ret) : seize_and_go(launch, *pid_ret, &m);
+}
+
+int sts_os_launch(const struct sts_launch *wanted, pid_t *pid_ret)
+{
+	const struct stasis_spawn_opts *opts = wanted->opts;
 	char found[PATH_MAX];
 	const char *path = opts->path;
-	struct channel ch;
-	_Alignas(16) char stack[CHILD_STACK]; /* the child has exec'ed or is dead when we return */
+	pid_t pid;
 
 	if ((opts->flags & STASIS_SPAWN_SEARCH_PATH) && !strchr(path, '/')) {
 		int r = search_path(path, found, sizeof found);
@@ -334,13 +333,7 @@ int sts_os_launch(const struct sts_launch *launch, pid_t *pid_ret)
 			return r;
 		path = found;
 	}
-	int r = channel_open(&ch);
-	if (r < 0)
-		return r;
-	const struct child c = {launch, path, ch};
-	pid_t pid = (pid_t)clone_child(&c, stack, sizeof stack);
-	r = pid < 0 ? pid : seize_and_go(launch, pid, &ch);
-	channel_close(&ch);
+	int r = launch(wanted, path, &pid);
 	if (pid > 0 && r < 0)
 		bury(pid);
 	if (r == -ENOEXEC)

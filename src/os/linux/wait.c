@@ -116,6 +116,16 @@ int sts_os_wait_lwp(pid_t tid, struct sts_report *ret)
 	return r;
 }
 
+int sts_os_wait_take(pid_t tid, struct sts_report *ret)
+{
+	int r;
+
+	do
+		r = do_wait(P_PID, tid, WSTOPPED | WEXITED, ret);
+	while (r == -EINTR);
+	return r;
+}
+
 /* A tracee's stops are shown whether asked for or not: pass them over. */
 static int only_dead(int r, const struct sts_report *report)
 {
