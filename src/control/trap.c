@@ -315,16 +315,23 @@ bool sts_trap(struct sts_lwp *lwp, const siginfo_t *info)
 
 /* --- stepping over -------------------------------------------------------------------------------- */
 
-static bool emulate(struct sts_lwp *lwp)
+static bool emulate_bytes(struct sts_lwp *lwp, const uint8_t *insn, size_t len)
 {
 	const struct sts_arch_mem mem = {mem_read, mem_write, lwp->process};
-	uint8_t insn[16];
-	size_t len = read_insn(lwp, insn, sizeof insn);
 
 	if (!sts_arch_emulate(&lwp->regs, insn, len, sts_arch_long_mode(&lwp->regs), &mem))
 		return false;
 	lwp->regs_dirty = true;
 	return true;
+}
+
+/* What the breakpoint has covered is known, and may be all of the instruction: of many functions' first. */
+static bool emulate(struct sts_lwp *lwp, const struct sts_breakpoint *b)
+{
+	uint8_t insn[16];
+
+	return emulate_bytes(lwp, b->original, sts_arch_break_size) ||
+	       emulate_bytes(lwp, insn, read_insn(lwp, insn, sizeof insn));
 }
 
 static void pause_others(struct sts_space *space)
@@ -335,21 +342,24 @@ static void pause_others(struct sts_space *space)
 	sts_process_pause(p);
 }
 
-/* Registers are there. */
-static bool is_to_pass(struct sts_lwp *lwp)
+/* Registers are there. NULL: none, now. */
+static const struct sts_breakpoint *to_pass(struct sts_lwp *lwp)
 {
-	if (!sts_breakpoint_find(lwp->process->space, lwp->regs.rip))
+	const struct sts_breakpoint *b = sts_breakpoint_find(lwp->process->space, lwp->regs.rip);
+
+	if (!b)
 		lwp->at_breakpoint = false; /* removed, or the PC was moved */
 	else if (lwp->signal != 0 && !lwp->trapped)
 		lwp->at_breakpoint = false; /* the signal comes first; its handler returns to the breakpoint */
-	return lwp->at_breakpoint;
+	return lwp->at_breakpoint ? b : NULL;
 }
 
 void sts_step_over_early(struct sts_lwp *lwp)
 {
 	if (lwp->action == STASIS_STEP || lwp->sticky_step || sts_regs_load(lwp) < 0)
 		return;
-	if (is_to_pass(lwp) && emulate(lwp))
+	const struct sts_breakpoint *b = to_pass(lwp);
+	if (b && emulate(lwp, b))
 		lwp->at_breakpoint = false;
 }
 
@@ -361,9 +371,10 @@ bool sts_step_over(struct sts_lwp *lwp)
 		return false;
 	if (sts_lwp_gone(lwp, sts_regs_load(lwp)))
 		return true;
-	if (!is_to_pass(lwp))
+	const struct sts_breakpoint *b = to_pass(lwp);
+	if (!b)
 		return false;
-	if (emulate(lwp)) {
+	if (emulate(lwp, b)) {
 		lwp->at_breakpoint = false;
 		if (lwp->action != STASIS_STEP && !lwp->sticky_step)
 			return false;
