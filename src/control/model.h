@@ -78,7 +78,10 @@ struct sts_lwp {
 
 	bool at_breakpoint;	       /* hit at this PC was accounted for: pass over it */
 	bool stepping_over;	       /* single step of ours with the breakpoint out */
-	enum sts_insn_class step_insn; /* what a single step will execute */
+	uint64_t step_pc, step_sp;     /* where a single step began */
+	bool step_wide;		       /* in 64-bit code */
+	bool step_known;	       /* what it executes is known: */
+	enum sts_insn_class step_insn; /* sts_step_insn() */
 	bool step_own_flag;	       /* the program itself had the trap flag set before it */
 	uint64_t over_addr;	       /* of that breakpoint */
 	uint64_t over_mask;	       /* signal mask to put back after it */
@@ -338,6 +341,7 @@ int sts_regs_flush(struct sts_lwp *lwp);
 /* --- trap.c: SIGTRAP, breakpoints met, stepping over them --------------------------------------- */
 bool sts_trap(struct sts_lwp *lwp, const siginfo_t *info); /* true: it was ours */
 void sts_step_look(struct sts_lwp *lwp);
+enum sts_insn_class sts_step_insn(struct sts_lwp *lwp);
 void sts_step_hide(struct sts_lwp *lwp);
 bool sts_step_over(struct sts_lwp *lwp);       /* true: it is taken care of, do not run */
 void sts_step_over_early(struct sts_lwp *lwp); /* what can be done of that while everybody rests */

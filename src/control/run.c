@@ -39,7 +39,7 @@ static bool gated(const struct sts_lwp *lwp)
 	return p->stopping || p->held || p->attaching || (p->space->stepper && p->space->stepper != lwp);
 }
 
-static enum sts_run how_to_run(const struct sts_lwp *lwp)
+static enum sts_run how_to_run(struct sts_lwp *lwp)
 {
 	const struct sts_process *p = lwp->process;
 
@@ -51,7 +51,7 @@ static enum sts_run how_to_run(const struct sts_lwp *lwp)
 	bool calls = exits || sts_event_wanted(p, STASIS_EVENT_SYSCALL_ENTER);
 	if (lwp->action == STASIS_STEP || lwp->sticky_step) {
 		/* The kernel's single step would pass a call without its events. */
-		bool meets_call = lwp->in_syscall ? exits : calls && lwp->step_insn == STS_INSN_SYSCALL;
+		bool meets_call = lwp->in_syscall ? exits : calls && sts_step_insn(lwp) == STS_INSN_SYSCALL;
 		return meets_call ? STS_RUN_SYSCALL : STS_RUN_STEP;
 	}
 	return calls ? STS_RUN_SYSCALL : STS_RUN_CONTINUE;

@@ -33,8 +33,7 @@ static int mask_load(struct sts_lwp *lwp)
  */
 void sts_mask_forget(struct sts_lwp *lwp)
 {
-	lwp->mask_kept = lwp->mask_valid && lwp->run == STS_RUN_STEP && lwp->step_insn == STS_INSN_PLAIN &&
-			 !(lwp->mask & BIT(SIGTRAP));
+	lwp->mask_kept = lwp->mask_valid && lwp->run == STS_RUN_STEP && !(lwp->mask & BIT(SIGTRAP));
 	lwp->mask_valid = false;
 }
 
@@ -148,24 +147,47 @@ static int mem_write(void *arg, uint64_t addr, const void *buf, size_t len)
 	return space_at_rest(p->space) ? sts_space_store(p, addr, buf, len) : -1;
 }
 
-static size_t read_insn(struct sts_lwp *lwp, uint8_t *insn, size_t cap)
+static size_t read_insn(struct sts_lwp *lwp, uint64_t pc, uint8_t *insn, size_t cap)
 {
-	ssize_t n = sts_space_read(lwp->process, lwp->regs.rip, insn, cap);
+	ssize_t n = sts_space_read(lwp->process, pc, insn, cap);
 
 	return n > 0 ? n : 0;
 }
 
-/* Before a single step: what will be stepped? */
+/* Before a single step: where does it begin? */
 void sts_step_look(struct sts_lwp *lwp)
+{
+	lwp->step_known = sts_regs_load(lwp) < 0;
+	lwp->step_insn = STS_INSN_PLAIN;
+	lwp->step_own_flag = lwp->regs.eflags & STS_ARCH_TRAP_FLAG;
+	lwp->step_pc = lwp->regs.rip;
+	lwp->step_sp = lwp->regs.rsp;
+	lwp->step_wide = sts_arch_long_mode(&lwp->regs);
+}
+
+/* What is stepped, or was. To read it costs more than all else of a step, so it is not done before it matters. */
+enum sts_insn_class sts_step_insn(struct sts_lwp *lwp)
 {
 	uint8_t insn[16];
 
-	lwp->step_insn = STS_INSN_PLAIN;
-	if (sts_regs_load(lwp) < 0)
-		return;
-	lwp->step_own_flag = lwp->regs.eflags & STS_ARCH_TRAP_FLAG;
-	lwp->step_insn =
-		sts_arch_insn_classify(insn, read_insn(lwp, insn, sizeof insn), sts_arch_long_mode(&lwp->regs));
+	if (!lwp->step_known)
+		lwp->step_insn = sts_arch_insn_classify(insn, read_insn(lwp, lwp->step_pc, insn, sizeof insn),
+							lwp->step_wide);
+	lwp->step_known = true;
+	return lwp->step_insn;
+}
+
+/*
+ * A step that ended in the CPU's own trap, with the stack pointer where it was and
+ * no trap flag to be seen: it entered no system call, and had to do with no flags
+ * on the stack.
+ */
+static void step_was(struct sts_lwp *lwp, int code)
+{
+	if (!lwp->step_known && code == TRAP_TRACE && sts_regs_load(lwp) == 0 && lwp->regs.rsp == lwp->step_sp &&
+	    !(lwp->regs.eflags & STS_ARCH_TRAP_FLAG))
+		lwp->step_known = true; /* plain, as was assumed */
+	sts_step_insn(lwp);
 }
 
 /* --- traps ------------------------------------------------------------------------------------ */
@@ -221,17 +243,17 @@ static void step_event(struct sts_lwp *lwp)
  * A stepped pushf has put the step's own trap flag on the stack; and once a popf
  * was stepped the kernel takes the flag of later steps for the program's.
  */
-static void hide_trap_flag(struct sts_lwp *lwp)
+static void hide_trap_flag(struct sts_lwp *lwp, enum sts_insn_class insn)
 {
 	uint16_t flags;
 
 	if (lwp->step_own_flag || sts_regs_load(lwp) < 0)
 		return;
-	if ((lwp->regs.eflags & STS_ARCH_TRAP_FLAG) && lwp->step_insn != STS_INSN_POP_FLAGS) {
+	if ((lwp->regs.eflags & STS_ARCH_TRAP_FLAG) && insn != STS_INSN_POP_FLAGS) {
 		lwp->regs.eflags &= ~(uint64_t)STS_ARCH_TRAP_FLAG;
 		lwp->regs_dirty = true;
 	}
-	if (lwp->step_insn != STS_INSN_PUSH_FLAGS ||
+	if (insn != STS_INSN_PUSH_FLAGS ||
 	    sts_space_load(lwp->process, lwp->regs.rsp, &flags, sizeof flags) < 0 || !(flags & STS_ARCH_TRAP_FLAG))
 		return;
 	flags &= ~STS_ARCH_TRAP_FLAG;
@@ -241,9 +263,12 @@ static void hide_trap_flag(struct sts_lwp *lwp)
 /* A call that was entered in a step keeps the flags of its caller in a register: not the step's own. */
 void sts_step_hide(struct sts_lwp *lwp)
 {
-	if (lwp->run != STS_RUN_STEP || lwp->step_insn != STS_INSN_SYSCALL || lwp->step_own_flag ||
-	    sts_regs_load(lwp) < 0 || !sts_os_call_flags_hide(&lwp->regs, STS_ARCH_TRAP_FLAG))
+	if (lwp->run != STS_RUN_STEP || lwp->step_own_flag || sts_regs_load(lwp) < 0)
 		return;
+	struct stasis_regs_x86 regs = lwp->regs;
+	if (!sts_os_call_flags_hide(&regs, STS_ARCH_TRAP_FLAG) || sts_step_insn(lwp) != STS_INSN_SYSCALL)
+		return;
+	lwp->regs = regs;
 	lwp->regs_dirty = true;
 }
 
@@ -254,13 +279,15 @@ static bool on_step(struct sts_lwp *lwp, const siginfo_t *info)
 
 	if (!over && lwp->run != STS_RUN_STEP)
 		return false; /* the program steps itself */
-	lwp->mask_valid |= lwp->mask_kept && info->si_code == TRAP_TRACE;
+	bool stepped = info->si_code == TRAP_TRACE; /* else a signal's handler was entered, or a call */
+	step_was(lwp, info->si_code);
+	lwp->mask_valid |= lwp->mask_kept && stepped && lwp->step_insn == STS_INSN_PLAIN;
 	if (info->si_code == TRAP_BRKPT)
 		lwp->process->disposition_known = false; /* a system call was stepped */
 	/* One that an interrupt broke off and the kernel will restart: not done yet. */
 	wanted &= info->si_code != TRAP_BRKPT || sts_regs_load(lwp) < 0 || !sts_os_call_restarts(&lwp->regs);
 	lwp->in_syscall = false;
-	hide_trap_flag(lwp);
+	hide_trap_flag(lwp, stepped ? lwp->step_insn : STS_INSN_PLAIN);
 	sts_step_over_end(lwp);
 	repair(lwp);
 	if (wanted)
@@ -331,7 +358,7 @@ static bool emulate(struct sts_lwp *lwp, const struct sts_breakpoint *b)
 	uint8_t insn[16];
 
 	return emulate_bytes(lwp, b->original, sts_arch_break_size) ||
-	       emulate_bytes(lwp, insn, read_insn(lwp, insn, sizeof insn));
+	       emulate_bytes(lwp, insn, read_insn(lwp, lwp->regs.rip, insn, sizeof insn));
 }
 
 static void pause_others(struct sts_space *space)
@@ -400,7 +427,7 @@ static bool step_out(struct sts_lwp *lwp, struct sts_breakpoint *b)
 {
 	sts_step_look(lwp);
 	/* A system call may block: run it only up to its entry, with everybody else free after that. */
-	enum sts_run run = lwp->step_insn == STS_INSN_SYSCALL ? STS_RUN_SYSCALL : STS_RUN_STEP;
+	enum sts_run run = sts_step_insn(lwp) == STS_INSN_SYSCALL ? STS_RUN_SYSCALL : STS_RUN_STEP;
 
 	sts_signal_state_learn(lwp);
 	if (mask_load(lwp) < 0)
