@@ -55,6 +55,8 @@ enum stasis_error_code {
 	STASIS_E_BAD_STATE = -5019,
 	/** An argument is out of its range. */
 	STASIS_E_BAD_ARGUMENT = -5020,
+	/** The tracee runs under a filter of the session's and cannot live without it: see STASIS_SPAWN_FILTER. */
+	STASIS_E_FILTERED = -5021,
 
 	/* Why a process may not be traced; each has a remedy in the last-error record. */
 	/** The kernel said EPERM and no cause below could be found. */

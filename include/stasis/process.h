@@ -21,7 +21,37 @@ enum stasis_spawn_flags {
 	STASIS_SPAWN_NEW_PGROUP = 1 << 0,  /**< the child leads a new process group */
 	STASIS_SPAWN_NO_ASLR = 1 << 1,	   /**< addresses are not randomised */
 	STASIS_SPAWN_SEARCH_PATH = 1 << 2, /**< look for the program in PATH as execvp(3) does */
+	/**
+	 * Let the kernel tell the calls of `calls` from all others, which then cost next to nothing, by a seccomp(2)
+	 * filter that the program and all its descendants keep to their end. They depend on the session: a call in the
+	 * set would fail with ENOSYS if nobody answered. So:
+	 *  - they die with the tracer: where the death policy says otherwise there is no filter, and
+	 *    stasis_death_policy_set() and stasis_detach() say STASIS_E_FILTERED;
+	 *  - who is let go at a birth (stasis_follow_set()) is no tracee any more, but served, unseen, to its own end
+	 *    or that of the session, with which it ends;
+	 *  - children made with CLONE_UNTRACED are tracees like all others;
+	 *  - without CAP_SYS_ADMIN the program is set no_new_privs (programs get no privileges from their files while
+	 *    traced by such a tracer in any case).
+	 * Once a program installs a filter of its own every call of it stops, for what that filter refuses would not be
+	 * seen; what one refuses that the caller is under itself is not. Where there can be no filter the calls are
+	 * told apart here: stasis_process_info_get() says which, and why.
+	 */
+	STASIS_SPAWN_FILTER = 1 << 3,
 };
+
+/** Numbers from this on have no bit in a set of calls; no ABI has any. */
+#define STASIS_CALL_NUMBERS 1024
+
+/** A set of system calls. Zeroed it is empty. A plain value. */
+struct stasis_call_set {
+	uint64_t bits[3][STASIS_CALL_NUMBERS / 64]; /**< x86-64, i386, x32 (without that ABI's bit): bit number % 64 */
+	bool others;				    /**< numbers that have no bit */
+};
+
+/** Add a call. Numbers too high set `others`; an ABI that has no calls here adds nothing. Any thread. */
+STASIS_API void stasis_call_set_add(struct stasis_call_set *set, enum stasis_abi abi, uint64_t number);
+/** Is it in the set? Any thread. */
+STASIS_API bool stasis_call_set_has(const struct stasis_call_set *set, enum stasis_abi abi, uint64_t number);
 
 /** What to launch. Zero it, set size, path and argv. */
 struct stasis_spawn_opts {
@@ -36,6 +66,8 @@ struct stasis_spawn_opts {
 	bool use_uid; /**< take uid and gid, drop all supplementary groups */
 	uid_t uid;
 	gid_t gid;
+	/** System calls of the program and its descendants that are reported, as the event mask says; NULL: all. */
+	const struct stasis_call_set *calls;
 };
 
 /**
@@ -44,8 +76,8 @@ struct stasis_spawn_opts {
  * with the caller's signal mask and dispositions.
  * @return 0; -errno of whatever failed in the child up to and including exec
  * (-ENOENT, -EACCES...), STASIS_E_NOT_EXECUTABLE, STASIS_E_WRONG_MACHINE,
- * STASIS_E_BAD_ARGUMENT (no path or argv, unknown flags, another size); no
- * process is left then.
+ * STASIS_E_BAD_ARGUMENT (no path or argv, unknown flags, another size, a filter
+ * of no set); no process is left then.
  */
 STASIS_API STASIS_CHECK int stasis_spawn(struct stasis_session *session, const struct stasis_spawn_opts *opts,
 					 pid_t *pid_ret);
@@ -68,6 +100,8 @@ STASIS_API STASIS_CHECK int stasis_attach(struct stasis_session *session, pid_t 
  * during the stasis_wait() calls until STASIS_E_NO_TRACEE.
  * @param signal  delivered in place of the reported one: 0 none, a number, or
  * STASIS_SIGNAL_KEEP.
+ * @return 0, STASIS_E_NOT_TRACED, STASIS_E_GONE, STASIS_E_BAD_ARGUMENT,
+ * STASIS_E_FILTERED (see STASIS_SPAWN_FILTER).
  */
 STASIS_API STASIS_CHECK int stasis_detach(struct stasis_session *session, pid_t pid, int signal);
 
@@ -164,6 +198,10 @@ struct stasis_process_info {
 	bool job_stopped;
 	enum stasis_abi abi; /**< of its present image */
 	size_t lwp_count;    /**< known LWPs alive */
+	bool filtered;	     /**< it runs under a filter of ours: STASIS_SPAWN_FILTER */
+	/** Where a filter was asked for and there is none, why: -errno of seccomp(2) (-EACCES: without CAP_SYS_ADMIN it
+	    would take privileges from programs that have them now), STASIS_E_BAD_STATE (the death policy), -E2BIG. */
+	int filter_error;
 };
 
 /** Pids of all tracees; writes at most @p cap, says in @p n_ret how many there are. */

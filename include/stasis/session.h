@@ -104,7 +104,8 @@ STASIS_API void stasis_session_wake(struct stasis_session *session);
 /** The process id that tracees see as their tracer: the helper's, or the caller's own in a direct session. */
 STASIS_API pid_t stasis_session_tracer_pid(struct stasis_session *session);
 
-/** Change the death policy for one tracee, which need not be stopped. @return 0, STASIS_E_NOT_TRACED, STASIS_E_GONE. */
+/** Change the death policy for one tracee, which need not be stopped. @return 0, STASIS_E_NOT_TRACED, STASIS_E_GONE,
+ * STASIS_E_FILTERED (it was to live without us, and cannot: STASIS_SPAWN_FILTER). */
 STASIS_API STASIS_CHECK int stasis_death_policy_set(struct stasis_session *session, pid_t pid,
 						    enum stasis_death_policy policy);
 

@@ -27,12 +27,12 @@ static struct sts_process *new_process(struct stasis_session *s, pid_t pid, bool
 static void take_back(struct sts_process *p)
 {
 	p->releasing = false;
-	p->launched = false;
+	p->launched = sts_process_filtered(p);
 	p->attaching = true;
 	p->stopping = true;
 	p->config = p->session->defaults;
 	p->birth = STASIS_EVENT_ATTACHED;
-	p->exit_kill = sts_policy_kills(p->session, STASIS_DEATH_DEFAULT, false);
+	p->exit_kill = sts_policy_kills(p->session, STASIS_DEATH_DEFAULT, p->launched);
 	sts_process_pause(p);
 }
 
@@ -55,6 +55,7 @@ static struct sts_lwp *new_lwp(struct stasis_session *s, struct sts_process *p, 
 struct spawn_args {
 	struct sts_launch launch;
 	pid_t *pid_ret;
+	int filter_error;
 };
 
 static int spawn_error(struct stasis_session *s, int error, const char *path)
@@ -73,23 +74,63 @@ static int spawn_error(struct stasis_session *s, int error, const char *path)
 	return error;
 }
 
+/* With a filter, or without if it is not to be had. */
+static int launch_filtered(struct spawn_args *a, pid_t *pid_ret)
+{
+	struct sts_filter *filter = NULL;
+
+	a->filter_error = a->launch.exit_kill ? sts_os_filter_make(a->launch.opts->calls, &filter) : STASIS_E_BAD_STATE;
+	a->launch.filter = filter;
+	int r = sts_os_launch(&a->launch, pid_ret);
+	sts_os_filter_free(filter);
+	if (r > -STS_OS_FILTER_REFUSED)
+		return r;
+	a->filter_error = r + STS_OS_FILTER_REFUSED;
+	a->launch.filter = NULL;
+	return sts_os_launch(&a->launch, pid_ret);
+}
+
+static int launch(struct spawn_args *a, pid_t *pid_ret)
+{
+	if (a->launch.opts->flags & STASIS_SPAWN_FILTER)
+		return launch_filtered(a, pid_ret);
+	return sts_os_launch(&a->launch, pid_ret);
+}
+
+static void begin_calls(struct sts_process *p, struct sts_lwp *lwp, struct sts_calls *calls, const struct spawn_args *a)
+{
+	p->filter_error = a->filter_error;
+	if (!calls)
+		return;
+	calls->filtered = a->launch.filter;
+	lwp->exit_due = calls->filtered;
+	p->calls = calls;
+	sts_calls_remember(p->session, calls);
+}
+
 static int do_spawn(struct stasis_session *s, void *arg)
 {
 	struct spawn_args *a = arg;
 	struct sts_process *p;
 	struct sts_lwp *lwp;
+	struct sts_calls *calls = NULL;
 	pid_t pid;
 
 	if (sts_spares_fill(s) < 0)
 		return -ENOMEM;
+	if (a->launch.opts->calls && !(calls = sts_calls_new(a->launch.opts->calls)))
+		return -ENOMEM;
 	a->launch.exit_kill = sts_policy_kills(s, STASIS_DEATH_DEFAULT, true);
 	a->launch.ignore_child_signal = s->host_ignores_child;
-	int r = sts_os_launch(&a->launch, &pid);
-	if (r < 0)
+	int r = launch(a, &pid);
+	if (r < 0) {
+		sts_calls_put(calls);
 		return spawn_error(s, r, a->launch.opts->path);
+	}
 	p = new_process(s, pid, true);
 	lwp = new_lwp(s, p, pid, STS_LWP_RESTING);
 	lwp->stop = (struct sts_report){.tid = pid, .kind = STS_REPORT_EXEC, .consumed = true};
+	begin_calls(p, lwp, calls, a);
 	sts_process_show(p, true);
 	sts_process_attached(p);
 	*a->pid_ret = pid;
@@ -99,9 +140,11 @@ static int do_spawn(struct stasis_session *s, void *arg)
 int stasis_spawn(struct stasis_session *session, const struct stasis_spawn_opts *opts, pid_t *pid_ret)
 {
 	struct spawn_args args = {.launch = {.opts = opts}, .pid_ret = pid_ret};
-	const unsigned flags = STASIS_SPAWN_NEW_PGROUP | STASIS_SPAWN_NO_ASLR | STASIS_SPAWN_SEARCH_PATH;
+	const unsigned flags =
+		STASIS_SPAWN_NEW_PGROUP | STASIS_SPAWN_NO_ASLR | STASIS_SPAWN_SEARCH_PATH | STASIS_SPAWN_FILTER;
 
-	if (!opts || opts->size != sizeof *opts || !opts->path || !opts->argv || (opts->flags & ~flags))
+	if (!opts || opts->size != sizeof *opts || !opts->path || !opts->argv || (opts->flags & ~flags) ||
+	    (opts->flags & STASIS_SPAWN_FILTER && !opts->calls))
 		return STASIS_E_BAD_ARGUMENT;
 	args.launch.envp = opts->envp ? opts->envp : environ;
 	sts_gate_caller_mask(session, &args.launch.mask);
@@ -142,7 +185,7 @@ static int take_lwp(struct stasis_session *s, struct sts_process *p, pid_t tid)
 		return 0;
 	if (sts_spares_fill(s) < 0)
 		return -ENOMEM;
-	int r = sts_os_seize(tid, p->exit_kill);
+	int r = sts_os_seize(tid, p->exit_kill, sts_process_filtered(p));
 	if (r == -EPERM)
 		return seize_refused(s, p, tid);
 	if (r < 0)

@@ -80,6 +80,7 @@ void sts_birth_arrived(struct sts_lwp *lwp)
 {
 	struct sts_process *p = lwp->process;
 
+	sts_call_cover(lwp, &lwp->call);
 	if (lwp->creator) { /* an LWP of a process we have */
 		lwp_arrived(lwp);
 		return;
@@ -148,6 +149,7 @@ static struct sts_process *child_process(struct sts_lwp *parent, pid_t pid, cons
 	child->birth = sts_os_birth_classify(call);
 	child->launched = p->launched;
 	child->death = p->death;
+	sts_calls_inherit(child, p);
 	child->exit_kill = p->exit_kill;
 	child->memory_shared = shared;
 	child->birth_data = (struct stasis_event_birth){
@@ -232,6 +234,8 @@ void sts_birth(struct sts_lwp *parent, bool vfork)
 
 	if (sts_lwp_gone(parent, sts_os_event_message(parent->tid, &tid)))
 		return;
+	bool uncovered = parent->uncovered;
+	sts_call_cover(parent, &parent->call);
 	sts_os_birth_call(parent->tid, vfork, &call);
 	struct sts_lwp *child = sts_lwp_find(s, tid);
 	if (child && child->process) { /* met while attaching */
@@ -240,6 +244,10 @@ void sts_birth(struct sts_lwp *parent, bool vfork)
 	}
 	if (!child)
 		child = sts_lwp_new(s, tid);
+	if (uncovered) {
+		child->call = parent->call;
+		child->uncovered = true;
+	}
 	if (sts_os_birth_is_lwp(call.flags))
 		claim_lwp(parent, child);
 	else
@@ -382,6 +390,7 @@ static void adopt(struct stasis_session *s, struct sts_lwp *lwp)
 		return;
 	p->birth = STASIS_EVENT_FORK;
 	p->launched = true;
+	sts_calls_inherit(p, NULL);
 	p->birth_data = (struct stasis_event_birth){.child = lwp->tid, .followed = true};
 	sts_lwp_claim(lwp, p);
 	if (!(p->config.mask.all_stop & STASIS_EVENT_BIT(STASIS_EVENT_FORK)) &&

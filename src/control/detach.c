@@ -42,6 +42,8 @@ bool sts_process_must_shadow(const struct sts_process *p)
 {
 	const struct sts_process *other;
 
+	if (sts_process_filtered(p)) /* nobody else would answer its calls */
+		return true;
 	if (p->spawner || (p->spawning && p->spawn_follow != STASIS_FOLLOW_PARENT))
 		return true;
 
@@ -211,6 +213,8 @@ static int do_detach(struct stasis_session *s, void *arg)
 
 	if (r < 0)
 		return r;
+	if (sts_process_filtered(p))
+		return sts_filtered_fail(p, "detach");
 	/* Bring it to rest first: a trap on its way must be met by us, not by the program. */
 	p->detaching = true;
 	p->stopping = true;

@@ -134,7 +134,7 @@ static void on_group_stop(struct sts_lwp *lwp, int signal)
 
 static void syscall_event(struct sts_lwp *lwp, enum stasis_event_kind kind)
 {
-	if (!sts_event_wanted(lwp->process, kind)) {
+	if (!sts_call_wanted(lwp->process, kind, &lwp->call)) {
 		sts_lwp_settle(lwp);
 		return;
 	}
@@ -178,8 +178,40 @@ static void on_syscall_leave(struct sts_lwp *lwp, struct stasis_event_syscall *i
 		lwp->call.abi = info->abi;
 		call_from_registers(lwp);
 	}
-	lwp->in_syscall = false;
+	lwp->in_syscall = lwp->entered = lwp->exit_due = false;
+	sts_call_cover(lwp, &lwp->call);
 	syscall_event(lwp, STASIS_EVENT_SYSCALL_EXIT);
+}
+
+static void on_syscall_entry(struct sts_lwp *lwp, const struct stasis_event_syscall *info)
+{
+	lwp->call = *info;
+	lwp->in_syscall = true;
+	syscall_event(lwp, STASIS_EVENT_SYSCALL_ENTER);
+}
+
+/* The same entry, unless it was seen before the filter was asked. */
+static void on_filtered(struct sts_lwp *lwp, const struct stasis_event_syscall *info)
+{
+	bool seen = lwp->entered;
+
+	lwp->entered = false;
+	if (!seen)
+		lwp->call = *info;
+	sts_call_uncover(lwp);
+	if (sts_os_call_filters(info))
+		sts_own_filter_met(lwp->process);
+	if (seen)
+		sts_lwp_settle(lwp);
+	else
+		on_syscall_entry(lwp, info);
+}
+
+/* Without a tracer the call would fail: its own filter's tracer is not us. */
+static void on_foreign_filter(struct sts_lwp *lwp)
+{
+	if (!sts_lwp_gone(lwp, sts_os_syscall_number_set(lwp->tid, UINT64_MAX, NULL)))
+		sts_lwp_settle(lwp);
 }
 
 static void on_syscall(struct sts_lwp *lwp)
@@ -193,9 +225,15 @@ static void on_syscall(struct sts_lwp *lwp)
 	lwp->process->disposition_known = false;
 	switch (phase) {
 	case STS_SYSCALL_ENTRY:
-		lwp->call = info;
-		lwp->in_syscall = true;
-		syscall_event(lwp, STASIS_EVENT_SYSCALL_ENTER);
+		lwp->entered = sts_process_filtered(lwp->process) &&
+			       stasis_call_set_has(&lwp->process->calls->set, info.abi, info.number);
+		on_syscall_entry(lwp, &info);
+		break;
+	case STS_SYSCALL_FILTERED:
+		on_filtered(lwp, &info);
+		break;
+	case STS_SYSCALL_FOREIGN:
+		on_foreign_filter(lwp);
 		break;
 	case STS_SYSCALL_LEAVE:
 		on_syscall_leave(lwp, &info);
@@ -230,6 +268,7 @@ static void on_stop(struct sts_lwp *lwp, const struct sts_report *report)
 		on_group_stop(lwp, report->signal);
 		break;
 	case STS_REPORT_SYSCALL:
+	case STS_REPORT_FILTER:
 		on_syscall(lwp);
 		break;
 	case STS_REPORT_BIRTH:

@@ -40,6 +40,7 @@ static const struct code codes[] = {
 	CODE(UNSUPPORTED, EOPNOTSUPP, "The kernel or the CPU has no such facility"),
 	CODE(BAD_STATE, EINVAL, "The request makes no sense in the tracee's present state"),
 	CODE(BAD_ARGUMENT, EINVAL, "An argument is out of range"),
+	CODE(FILTERED, EBUSY, "The tracee runs under a filter that needs its tracer"),
 	CODE(PERM, EPERM, "The kernel does not permit it, for a reason unknown"),
 	CODE(PERM_YAMA, EPERM, "Yama's ptrace_scope forbids it"),
 	CODE(PERM_CREDENTIALS, EPERM, "The process belongs to another user or has more capabilities"),

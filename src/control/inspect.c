@@ -104,6 +104,8 @@ static int do_process_info(struct stasis_session *s, void *arg)
 		.job_stopped = p->job_stopped,
 		.abi = sts_os_image_abi(sts_process_task(p)),
 		.lwp_count = p->n_live,
+		.filtered = sts_process_filtered(p),
+		.filter_error = p->filter_error,
 	};
 	return 0;
 }

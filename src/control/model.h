@@ -100,6 +100,9 @@ struct sts_lwp {
 
 	bool exit_kill;			  /* kernel's EXITKILL option as set */
 	bool in_syscall;		  /* between entry and exit stop */
+	bool entered;			  /* filtered: its entry was seen, the filter's stop at it is still to come */
+	bool exit_due;			  /* filtered: the exit of the exec that launched it */
+	bool uncovered;			  /* the birth it enters, or was born by, was to be hidden from us */
 	struct stasis_event_syscall call; /* entry's data, for the exit event */
 	bool skip;
 	int64_t skip_result;
@@ -191,6 +194,9 @@ struct sts_process {
 	bool exit_kill;
 
 	struct sts_config config;
+	struct sts_calls *calls; /* NULL: all */
+	bool own_filter;	 /* it may have one of its own, which ours does not see behind */
+	int filter_error;	 /* why they have no filter, if one was asked for */
 	struct sts_node_queue kept; /* all-stop events awaiting their turn */
 	struct sts_node node;	    /* attached, interrupt, exited, killed, job events */
 	struct sts_node exit_node;
@@ -213,6 +219,13 @@ struct sts_process {
 };
 LIST_HEAD(sts_process_chain, sts_process);
 TAILQ_HEAD(sts_process_list, sts_process);
+
+/* Which calls are reported, of a launched program and its descendants. */
+struct sts_calls {
+	unsigned refs;
+	bool filtered; /* the kernel tells them apart */
+	struct stasis_call_set set;
+};
 
 #define STS_BUCKETS 1024
 
@@ -246,6 +259,7 @@ struct stasis_session {
 	stasis_log_fn log;
 	void *log_arg;
 	enum stasis_log_level log_level;
+	struct sts_calls *last_calls;
 	struct sts_lwp *spare_lwp; /* a birth must never fail for want of memory */
 	struct sts_process *spare_process;
 	struct sts_space *spare_space;
@@ -302,6 +316,22 @@ void sts_spawn_child_dead(struct sts_process *child, int status);
 void sts_spawn_abandon(struct sts_lwp *parent);
 void sts_orphan_met(struct sts_lwp *lwp, int64_t now_ms);
 bool sts_orphans_adopt(struct stasis_session *s, int64_t now_ms); /* true: did something */
+
+/* --- calls.c: which system calls are meant ------------------------------------------------- */
+/* For the calling session's processes; NULL: no memory. */
+struct sts_calls *sts_calls_new(const struct stasis_call_set *set);
+void sts_calls_put(struct sts_calls *calls);
+/* parent NULL: nobody knows it; taken for a descendant of the last that was launched so. */
+void sts_calls_inherit(struct sts_process *child, const struct sts_process *parent);
+void sts_calls_remember(struct stasis_session *s, struct sts_calls *calls);
+bool sts_call_wanted(const struct sts_process *p, enum stasis_event_kind kind, const struct stasis_event_syscall *call);
+bool sts_exit_wanted(const struct sts_lwp *lwp); /* of the call it is in */
+bool sts_process_filtered(const struct sts_process *p);
+bool sts_entries_told(const struct sts_process *p); /* filtered, and its stops are all that is needed */
+void sts_own_filter_met(struct sts_process *p);
+int sts_filtered_fail(struct sts_process *p, const char *operation);
+void sts_call_uncover(struct sts_lwp *lwp);
+void sts_call_cover(struct sts_lwp *lwp, const struct stasis_event_syscall *call);
 
 /* --- death.c: LWP exits, deaths, exec ----------------------------------------------------- */
 void sts_lwp_exit_stop(struct sts_lwp *lwp);

@@ -444,7 +444,7 @@ void sts_options_sync(struct sts_lwp *lwp)
 {
 	if (lwp->exit_kill == lwp->process->exit_kill)
 		return;
-	if (sts_os_options_set(lwp->tid, lwp->process->exit_kill) == 0)
+	if (sts_os_options_set(lwp->tid, lwp->process->exit_kill, sts_process_filtered(lwp->process)) == 0)
 		lwp->exit_kill = lwp->process->exit_kill;
 }
 
@@ -457,6 +457,8 @@ static int do_policy(struct stasis_session *s, void *arg)
 
 	if (r < 0)
 		return r;
+	if (sts_process_filtered(p) && !sts_policy_kills(s, a->policy, p->launched))
+		return sts_filtered_fail(p, "change death policy");
 	p->death = a->policy;
 	p->exit_kill = sts_policy_kills(s, p->death, p->launched);
 	s->has_survivors |= !p->exit_kill;

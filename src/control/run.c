@@ -46,9 +46,9 @@ static enum sts_run how_to_run(struct sts_lwp *lwp)
 	/* Should the job's stop be over already, the kernel says so at once. */
 	if (lwp->stop.kind == STS_REPORT_GROUP)
 		return STS_RUN_LISTEN;
-	/* The result of a skipped call is set at its exit, wanted or not. */
-	bool exits = sts_event_wanted(p, STASIS_EVENT_SYSCALL_EXIT) || lwp->skip;
-	bool calls = exits || sts_event_wanted(p, STASIS_EVENT_SYSCALL_ENTER);
+	bool exits = sts_exit_wanted(lwp);
+	/* A filter tells of entries by itself. */
+	bool calls = exits || (!sts_entries_told(p) && sts_event_wanted(p, STASIS_EVENT_SYSCALL_ENTER));
 	if (lwp->action == STASIS_STEP || lwp->sticky_step) {
 		/* The kernel's single step would pass a call without its events. */
 		bool meets_call = lwp->in_syscall ? exits : calls && sts_step_insn(lwp) == STS_INSN_SYSCALL;
@@ -105,6 +105,8 @@ static void go(struct sts_lwp *lwp)
 	sts_options_sync(lwp);
 	if (!sts_lwp_resume(lwp, run, signal_to_deliver(lwp)))
 		return;
+	if (run != STS_RUN_SYSCALL && sts_entries_told(lwp->process))
+		lwp->in_syscall = false; /* its exit will not be seen */
 	lwp->stepping = run == STS_RUN_STEP;
 	if (lwp->stop.kind == STS_REPORT_BIRTH && lwp->stop.vfork)
 		sts_lwp_state_set(lwp, STS_LWP_VFORKING);

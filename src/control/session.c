@@ -103,6 +103,7 @@ void stasis_session_destroy(struct stasis_session *session)
 {
 	if (!session || !sts_gate_close(session))
 		return;
+	sts_calls_put(session->last_calls);
 	sts_spares_free(session);
 	free(session);
 }

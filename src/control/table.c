@@ -242,6 +242,7 @@ void sts_process_free(struct sts_process *p)
 	if (p->spawner)
 		p->spawner->spawn = NULL;
 	sts_process_space_set(p, NULL);
+	sts_calls_put(p->calls);
 	LIST_REMOVE(p, by_pid);
 	TAILQ_REMOVE(&p->session->all, p, in_session);
 	free(p);

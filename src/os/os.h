@@ -25,6 +25,7 @@ enum sts_report_kind {
 	STS_REPORT_INTERRUPT,  /* our interrupt, a new LWP's first stop, or the end of a job stop */
 	STS_REPORT_GROUP,      /* stopped by job control with signal */
 	STS_REPORT_SYSCALL,    /* entering or leaving a system call */
+	STS_REPORT_FILTER,     /* entering one that a filter stops at */
 	STS_REPORT_BIRTH,      /* made a process or an LWP */
 	STS_REPORT_VFORK_DONE,
 	STS_REPORT_EXEC,
@@ -69,8 +70,9 @@ enum sts_run {
 	STS_RUN_LISTEN, /* stay job-stopped, hear of its end */
 };
 
-int sts_os_seize(pid_t tid, bool exit_kill);
-int sts_os_options_set(pid_t tid, bool exit_kill);
+/* filtered: it runs under a filter of sts_os_launch(). */
+int sts_os_seize(pid_t tid, bool exit_kill, bool filtered);
+int sts_os_options_set(pid_t tid, bool exit_kill, bool filtered);
 int sts_os_interrupt(pid_t tid);
 int sts_os_resume(pid_t tid, enum sts_run how, int signal);
 int sts_os_detach(pid_t tid, int signal);
@@ -113,8 +115,14 @@ uint64_t sts_os_tls_base(pid_t tid, const struct stasis_regs_x86 *regs);
 
 /* --- system calls -------------------------------------------------------------- */
 
-enum sts_syscall_phase { STS_SYSCALL_NONE, STS_SYSCALL_ENTRY, STS_SYSCALL_LEAVE };
-/* At a SYSCALL report. Fills all but args at LEAVE. */
+enum sts_syscall_phase {
+	STS_SYSCALL_NONE,
+	STS_SYSCALL_ENTRY,
+	STS_SYSCALL_LEAVE,
+	STS_SYSCALL_FILTERED, /* an entry that our filter stops at; comes after ENTRY where both are asked for */
+	STS_SYSCALL_FOREIGN,  /* one that the program's own filter leaves to a tracer of its own */
+};
+/* At a SYSCALL or FILTER report. Fills all but args at LEAVE. */
 int sts_os_syscall_info(pid_t tid, enum sts_syscall_phase *phase_ret, struct stasis_event_syscall *ret);
 /* The call that BIRTH or EXIT happened in, from registers. */
 struct sts_birth_call {
@@ -131,6 +139,13 @@ enum sts_exit_cause {
 	STS_EXIT_OTHER, /* another LWP's exit or exec, or a signal */
 };
 enum sts_exit_cause sts_os_exit_cause(pid_t tid);
+/*
+ * At the entry of a call (FILTER report): if it would make a child that is hidden
+ * from tracers, change that. 1: it was changed; 0: there is nothing to change.
+ */
+int sts_os_birth_uncover(pid_t tid, const struct stasis_event_syscall *call);
+/* Put the caller's arguments back as they were. Of the parent or, with the same call, of the child. */
+void sts_os_birth_cover(pid_t tid, const struct stasis_event_syscall *call);
 /* Clone flags that matter for classification. */
 bool sts_os_birth_is_lwp(uint64_t flags);
 bool sts_os_birth_shares_memory(uint64_t flags);
@@ -195,17 +210,27 @@ int sts_os_memory_store(pid_t pid, uint64_t addr, const void *buf, size_t len);
 
 /* --- launching ----------------------------------------------------------------------- */
 
+/* A call by which a program may install a filter of its own; ours stops at them all. */
+bool sts_os_call_filters(const struct stasis_event_syscall *call);
+struct sts_filter; /* stops at the calls of a set */
+/* -ENOMEM, -E2BIG. To be freed when the launch is over. */
+int sts_os_filter_make(const struct stasis_call_set *set, struct sts_filter **ret);
+void sts_os_filter_free(struct sts_filter *filter);
+
 struct sts_launch {
 	const struct stasis_spawn_opts *opts;
 	char *const *envp;
 	sigset_t mask;		  /* signal mask the program starts with */
 	bool ignore_child_signal; /* SIGCHLD was ignored in the host */
 	bool exit_kill;
+	const struct sts_filter *filter; /* for the program and all its descendants, or NULL */
 };
 /*
  * Start the program and leave it seized and at rest in its EXEC report
- * (consumed). -errno of what failed in the child; no process is left then.
+ * (consumed). -errno of what failed in the child; no process is left then. That
+ * minus STS_OS_FILTER_REFUSED if the kernel did not take the filter.
  */
+#define STS_OS_FILTER_REFUSED 0x10000
 int sts_os_launch(const struct sts_launch *launch, pid_t *pid_ret);
 /* Why exec said ENOEXEC: STASIS_E_WRONG_MACHINE or STASIS_E_NOT_EXECUTABLE. */
 int sts_os_exec_error(const char *path);

@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -21,8 +22,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "os/linux/request.h"
 #include "os/os.h"
 
 /* Where the two meet: in memory of both. */
@@ -41,10 +44,11 @@ static long raw(long number, long a, long b, long c, long d)
 
 #if defined(__x86_64__)
 	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = 0;
 
 	__asm__ volatile("syscall"
 			 : "=a"(result)
-			 : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10)
+			 : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
 			 : "rcx", "r11", "memory");
 #else
 #error "port me: raw"
@@ -119,12 +123,25 @@ static long prepare(const struct sts_launch *launch)
 	return r < 0 ? r : take_identity(opts);
 }
 
+/* Before the identity is taken, with which the right to do so may go. Calls that it stops at are set going at once. */
+static long take_filter(const struct sts_filter *filter)
+{
+	if (!filter)
+		return 0;
+	long r = raw(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&filter->program, 0);
+	if (r == -EACCES && filter->renounce && raw(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0) == 0)
+		r = raw(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&filter->program, 0);
+	return r < 0 ? r - STS_OS_FILTER_REFUSED : 0;
+}
+
 static long exec(const struct child *c)
 {
 	const struct sts_launch *launch = c->launch;
 
 	default_signals(launch->ignore_child_signal);
-	long r = prepare(launch);
+	long r = take_filter(launch->filter);
+	if (r == 0)
+		r = prepare(launch);
 	if (r < 0)
 		return r;
 	raw(SYS_rt_sigprocmask, SIG_SETMASK, (long)&launch->mask, 0, 8);
@@ -190,7 +207,7 @@ static int await_exec(pid_t pid)
 
 static int seize_and_go(const struct sts_launch *launch, pid_t pid, struct meeting *m)
 {
-	int r = sts_os_seize(pid, launch->exit_kill);
+	int r = sts_os_seize(pid, launch->exit_kill, launch->filter);
 
 	if (r < 0) {
 		sts_os_kill(pid, SIGKILL);

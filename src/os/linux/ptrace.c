@@ -18,19 +18,19 @@ int sts_ptrace(int request, pid_t tid, unsigned long addr, unsigned long data)
 	return syscall(SYS_ptrace, (long)request, (long)tid, addr, data) < 0 ? -errno : 0;
 }
 
-static unsigned long options(bool exit_kill)
+static unsigned long options(bool exit_kill, bool filtered)
 {
-	return OPTIONS | (exit_kill ? PTRACE_O_EXITKILL : 0);
+	return OPTIONS | (exit_kill ? PTRACE_O_EXITKILL : 0) | (filtered ? PTRACE_O_TRACESECCOMP : 0);
 }
 
-int sts_os_seize(pid_t tid, bool exit_kill)
+int sts_os_seize(pid_t tid, bool exit_kill, bool filtered)
 {
-	return sts_ptrace(PTRACE_SEIZE, tid, 0, options(exit_kill));
+	return sts_ptrace(PTRACE_SEIZE, tid, 0, options(exit_kill, filtered));
 }
 
-int sts_os_options_set(pid_t tid, bool exit_kill)
+int sts_os_options_set(pid_t tid, bool exit_kill, bool filtered)
 {
-	return sts_ptrace(PTRACE_SETOPTIONS, tid, 0, options(exit_kill));
+	return sts_ptrace(PTRACE_SETOPTIONS, tid, 0, options(exit_kill, filtered));
 }
 
 int sts_os_interrupt(pid_t tid)

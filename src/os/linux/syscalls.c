@@ -50,8 +50,11 @@ int sts_os_syscall_info(pid_t tid, enum sts_syscall_phase *phase_ret, struct sta
 	ret->pc = info.instruction_pointer;
 	ret->sp = info.stack_pointer;
 	switch (info.op) {
+	case PTRACE_SYSCALL_INFO_SECCOMP: /* begins as the other does */
 	case PTRACE_SYSCALL_INFO_ENTRY:
-		*phase_ret = STS_SYSCALL_ENTRY;
+		*phase_ret = info.op == PTRACE_SYSCALL_INFO_ENTRY	? STS_SYSCALL_ENTRY
+			     : info.seccomp.ret_data == STS_FILTER_MARK ? STS_SYSCALL_FILTERED
+									: STS_SYSCALL_FOREIGN;
 		ret->abi = abi_of(info.arch, info.entry.nr);
 		ret->number = ret->abi == STASIS_ABI_X32 ? info.entry.nr & ~(uint64_t)X32_BIT : info.entry.nr;
 		memcpy(ret->args, info.entry.args, sizeof ret->args);
@@ -177,6 +180,49 @@ enum stasis_event_kind sts_os_birth_classify(const struct sts_birth_call *call)
 	if (!(flags & CLONE_VM) && child_signal)
 		return STASIS_EVENT_FORK;
 	return STASIS_EVENT_CLONE;
+}
+
+/* Change the flags of a clone3: they are the first field of its structure. */
+static int clone3_flags_change(pid_t tid, uint64_t addr, uint64_t clear, uint64_t set)
+{
+	uint64_t flags;
+
+	if (sts_os_memory_read(tid, addr, &flags, sizeof flags) != sizeof flags || ((flags & ~clear) | set) == flags)
+		return 0;
+	flags = (flags & ~clear) | set;
+	return sts_os_memory_write(tid, addr, &flags, sizeof flags) == sizeof flags;
+}
+
+static int clone_flags_change(pid_t tid, bool narrow, uint64_t clear, uint64_t set)
+{
+	struct stasis_regs_x86 regs;
+
+	if (sts_os_regs_get(tid, &regs) < 0)
+		return 0;
+	uint64_t *flags = narrow ? &regs.rbx : &regs.rdi, before = *flags;
+	*flags = (before & ~clear) | set;
+	return *flags != before && sts_os_regs_set(tid, &regs) == 0;
+}
+
+static int birth_flags_change(pid_t tid, const struct stasis_event_syscall *call, uint64_t clear, uint64_t set)
+{
+	bool narrow = call->abi == STASIS_ABI_I386;
+
+	if (call->number == __NR_clone3) /* the same number everywhere */
+		return clone3_flags_change(tid, narrow ? (uint32_t)call->args[0] : call->args[0], clear, set);
+	if (call->number == (narrow ? I386_CLONE : __NR_clone))
+		return clone_flags_change(tid, narrow, clear, set);
+	return 0;
+}
+
+int sts_os_birth_uncover(pid_t tid, const struct stasis_event_syscall *call)
+{
+	return birth_flags_change(tid, call, CLONE_UNTRACED, 0);
+}
+
+void sts_os_birth_cover(pid_t tid, const struct stasis_event_syscall *call)
+{
+	birth_flags_change(tid, call, 0, CLONE_UNTRACED);
 }
 
 enum sts_exit_cause sts_os_exit_cause(pid_t tid)

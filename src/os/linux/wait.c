@@ -34,6 +34,9 @@ static void decode_event(int event, int signal, struct sts_report *ret)
 	case PTRACE_EVENT_EXIT:
 		ret->kind = STS_REPORT_EXIT;
 		break;
+	case PTRACE_EVENT_SECCOMP:
+		ret->kind = STS_REPORT_FILTER;
+		break;
 	default:
 		/* PTRACE_EVENT_STOP: SIGTRAP unless the group is stopped. */
 		ret->kind = signal == SIGTRAP ? STS_REPORT_INTERRUPT : STS_REPORT_GROUP;
