@@ -483,9 +483,14 @@ static int launch(struct truss *t)
 		.path = t->options.command[0],
 		.argv = t->options.command,
 	};
-	int r = stasis_spawn(t->session, &opts, &t->command_pid);
+	struct stasis_call_set calls = {0};
 
-	return r < 0 ? cannot_run(t, r) : 0;
+	truss_seccomp_ask(t, &calls, &opts);
+	int r = stasis_spawn(t->session, &opts, &t->command_pid);
+	if (r < 0)
+		return cannot_run(t, r);
+	truss_seccomp_told(t);
+	return 0;
 }
 
 static int attach(struct truss *t)
@@ -514,6 +519,8 @@ static int trace(struct truss *t)
 		sts_complain_error("truss", t->session, r);
 		return STS_EXIT_FAILURE;
 	}
+	if (!t->options.command)
+		truss_seccomp_ask(t, NULL, NULL);
 	r = t->options.command ? launch(t) : attach(t);
 	if (r != 0)
 		return r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* stasis truss: options (truss_options.c), which calls are shown (truss_filter.c), the decoder's questions
    (truss_decode.c), what records look like (truss_text.c, truss_json.c), summaries (truss_summary.c),
-   other tracers (truss_tracers.c), the family (truss_tree.c), records on their
+   other tracers (truss_tracers.c), the kernel's filter (truss_seccomp.c), the family (truss_tree.c), records on their
    way out (truss_output.c), what is known of processes, and the loop (cmd_truss.c). */
 #ifndef STS_CLI_TRUSS_H
 #define STS_CLI_TRUSS_H
@@ -77,8 +77,10 @@ struct truss_options {
 	enum truss_sort sort;
 	unsigned interval; /* seconds between summaries, 0: none */
 	bool split;	   /* --split */
-	bool durations;	   /* -T */
-	bool relative;	   /* -r */
+	bool seccomp;	   /* --seccomp-bpf: say so if it is not used */
+	bool no_seccomp;
+	bool durations; /* -T */
+	bool relative;	/* -r */
 	enum truss_clock clock;
 	int duration_digits, relative_digits, clock_digits; /* after the point */
 	size_t string_limit;
@@ -217,6 +219,10 @@ void truss_json_end(struct truss *t, struct sts_text *out);
 
 /* At the exit of a call: if it was to trace what we trace, say why it failed. */
 void truss_tracers_refused(struct truss *t, struct truss_lwp *lwp, const struct stasis_event_syscall *call);
+
+/* Before the launch: ask for a filter, if there can be one; set is its room. After it: say if there is none. */
+void truss_seccomp_ask(struct truss *t, struct stasis_call_set *set, struct stasis_spawn_opts *opts);
+void truss_seccomp_told(struct truss *t);
 
 /* The family: learn from every event but calls; show it. */
 void truss_tree_note(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e);

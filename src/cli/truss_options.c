@@ -41,6 +41,8 @@ static const char usage[] =
 	"  -t, -tt, -ttt            time of day, with microseconds, in seconds since 1970\n"
 	"  -r, --relative-timestamps  time since the record before\n"
 	"  -T, --syscall-times      show how long each call took\n"
+	"      --seccomp-bpf        say if the kernel cannot be asked to pass over other calls\n"
+	"      --no-seccomp         do not ask it\n"
 	"      --split              show calls when they are entered, as on a terminal\n"
 	"  -E, --env=VAR[=VALUE]    set or remove a variable for the command\n"
 	"  -q, --quiet              no exit lines\n"
@@ -56,6 +58,8 @@ enum {
 	OPT_STATUS,
 	OPT_CLOCK,
 	OPT_SPLIT,
+	OPT_SECCOMP,
+	OPT_NO_SECCOMP,
 	OPT_JSON,
 	OPT_TREE,
 	OPT_INTERVAL
@@ -87,6 +91,8 @@ static const struct option long_options[] = {
 	{"relative-timestamps", optional_argument, NULL, 'r'},
 	{"absolute-timestamps", optional_argument, NULL, OPT_CLOCK},
 	{"timestamps", optional_argument, NULL, OPT_CLOCK},
+	{"seccomp-bpf", no_argument, NULL, OPT_SECCOMP},
+	{"no-seccomp", no_argument, NULL, OPT_NO_SECCOMP},
 	{"split", no_argument, NULL, OPT_SPLIT},
 	{"summary-only", no_argument, NULL, 'c'},
 	{"summary", no_argument, NULL, 'C'},
@@ -387,6 +393,12 @@ static int one_option(struct truss_options *o, int option, char *arg)
 		return GO_ON;
 	case OPT_JSON:
 		o->json = true;
+		return GO_ON;
+	case OPT_SECCOMP:
+		o->seccomp = true;
+		return GO_ON;
+	case OPT_NO_SECCOMP:
+		o->no_seccomp = true;
 		return GO_ON;
 	case OPT_SPLIT:
 		o->split = true;

@@ -30,7 +30,9 @@ whole_body()
 sts_tc split 60 "--split: halves as strace marks them, and on a terminal without being asked" require.progs /usr/bin/python3
 split_body()
 {
-	"$STASIS" truss --split -e trace=wait4,exit_group -e event=none -o t.out sh -c '(exit 3); exit 0' || atf_fail "failed"
+	# The child ends when its parent sleeps: in its wait.
+	waited='(until read -r s </proc/$$/stat; test "$s" != "${s#*) S}"; do :; done; exit 3); exit 0'
+	"$STASIS" truss --split -e trace=wait4,exit_group -e event=none -o t.out sh -c "$waited" || atf_fail "failed"
 	atf_check -o match:'^[0-9]+ +wait4\(-1,  <unfinished \.\.\.>$' \
 		-o match:'^[0-9]+ +<\.\.\. wait4 resumed>\[\{WIFEXITED\(s\) && WEXITSTATUS\(s\) == 3\}\], 0, NULL\) = [0-9]+$' cat t.out
 	cat >terminal.py <<-'END'
@@ -51,7 +53,7 @@ split_body()
 	os.write(1, seen.replace(b'\r', b''))
 	END
 	atf_check -o save:out /usr/bin/python3 -S terminal.py "$STASIS" truss --color=never -e trace=wait4,exit_group \
-		sh -c '(exit 3); exit 0'
+		sh -c "$waited"
 	atf_check -o match:'wait4\(-1,  <unfinished \.\.\.>$' -o match:'<\.\.\. wait4 resumed>' cat out
 }
 
