@@ -45,6 +45,7 @@ static struct truss_lwp *track(struct truss *t, pid_t pid, pid_t tid)
 	lwp->pid = pid;
 	lwp->tid = tid;
 	HASH_ADD_INT(t->lwps, tid, lwp);
+	truss_place_new(t, tid);
 	t->out.many |= HASH_COUNT(t->lwps) > 1;
 	return lwp;
 }
@@ -422,6 +423,7 @@ static int run(struct truss *t)
 			sts_complain_error("truss", t->session, r);
 			return STS_EXIT_FAILURE;
 		}
+		truss_place_event(t, &e);
 		show(t, &e);
 		resume(t, &e);
 		if (t->out.failed)
@@ -489,7 +491,7 @@ static int launch(struct truss *t)
 	int r = stasis_spawn(t->session, &opts, &t->command_pid);
 	if (r < 0)
 		return cannot_run(t, r);
-	truss_seccomp_told(t);
+	truss_place_begin(t, truss_seccomp_told(t));
 	return 0;
 }
 

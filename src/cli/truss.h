@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* stasis truss: options (truss_options.c), which calls are shown (truss_filter.c), the decoder's questions
    (truss_decode.c), what records look like (truss_text.c, truss_json.c), summaries (truss_summary.c),
-   other tracers (truss_tracers.c), the kernel's filter (truss_seccomp.c), the family (truss_tree.c), records on their
-   way out (truss_output.c), what is known of processes, and the loop (cmd_truss.c). */
+   other tracers (truss_tracers.c), the kernel's filter (truss_seccomp.c), CPUs (truss_place.c), the family
+   (truss_tree.c), records on their way out (truss_output.c), what is known of processes, and the loop (cmd_truss.c). */
 #ifndef STS_CLI_TRUSS_H
 #define STS_CLI_TRUSS_H
 
+#include <sched.h>
 #include <stasis/stasis.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -19,6 +20,8 @@
 #include <uthash.h>
 
 enum truss_clock { TRUSS_CLOCK_NONE, TRUSS_CLOCK_DAY, TRUSS_CLOCK_UNIX };
+
+enum truss_placement { TRUSS_PLACE_AUTO, TRUSS_PLACE_SHARED, TRUSS_PLACE_FREE };
 
 /* Paths as given and as they really are; each may be a glob. */
 struct truss_paths {
@@ -79,6 +82,7 @@ struct truss_options {
 	bool split;	   /* --split */
 	bool seccomp;	   /* --seccomp-bpf: say so if it is not used */
 	bool no_seccomp;
+	enum truss_placement placement;
 	bool durations; /* -T */
 	bool relative;	/* -r */
 	enum truss_clock clock;
@@ -177,6 +181,18 @@ struct truss_lwp {
 	UT_hash_handle hh;
 };
 
+/* Where we and the traced run: truss_place.c. */
+struct truss_place {
+	bool active;	       /* places are ours to choose */
+	bool shared;	       /* all on one CPU */
+	bool was_shared;       /* before somebody asked */
+	unsigned askers;       /* LWPs that ask which CPUs they may use */
+	cpu_set_t all, one;    /* as without us; the one */
+	struct timespec since; /* of the sample */
+	unsigned n;	       /* events in it */
+	int64_t getaffinity[STASIS_ABI_X32 + 1], setaffinity[STASIS_ABI_X32 + 1];
+};
+
 struct truss {
 	struct truss_options options;
 	struct truss_output out;
@@ -187,6 +203,7 @@ struct truss {
 	int command_status; /* wait(2) status */
 	bool command_done;
 	bool launch_shown; /* its execve */
+	struct truss_place place;
 	struct truss_ring *rings;
 	struct truss_stat *stats;
 	struct truss_person *family, *alive; /* all of it; by pid, those alive */
@@ -220,9 +237,16 @@ void truss_json_end(struct truss *t, struct sts_text *out);
 /* At the exit of a call: if it was to trace what we trace, say why it failed. */
 void truss_tracers_refused(struct truss *t, struct truss_lwp *lwp, const struct stasis_event_syscall *call);
 
-/* Before the launch: ask for a filter, if there can be one; set is its room. After it: say if there is none. */
+/* Before the launch: ask for a filter, if there can be one; set is its room. After it: say if there is none. true:
+ * there is. */
 void truss_seccomp_ask(struct truss *t, struct stasis_call_set *set, struct stasis_spawn_opts *opts);
-void truss_seccomp_told(struct truss *t);
+bool truss_seccomp_told(struct truss *t);
+
+/* The command is launched; an LWP is met; an event; no more of it. */
+void truss_place_begin(struct truss *t, bool filtered);
+void truss_place_new(struct truss *t, pid_t tid);
+void truss_place_event(struct truss *t, const struct stasis_event *e);
+void truss_place_end(struct truss *t);
 
 /* The family: learn from every event but calls; show it. */
 void truss_tree_note(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e);

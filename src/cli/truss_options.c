@@ -43,6 +43,7 @@ static const char usage[] =
 	"  -T, --syscall-times      show how long each call took\n"
 	"      --seccomp-bpf        say if the kernel cannot be asked to pass over other calls\n"
 	"      --no-seccomp         do not ask it\n"
+	"      --placement=WHERE    CPUs: auto, shared (one with us), free (as the scheduler likes)\n"
 	"      --split              show calls when they are entered, as on a terminal\n"
 	"  -E, --env=VAR[=VALUE]    set or remove a variable for the command\n"
 	"  -q, --quiet              no exit lines\n"
@@ -60,6 +61,7 @@ enum {
 	OPT_SPLIT,
 	OPT_SECCOMP,
 	OPT_NO_SECCOMP,
+	OPT_PLACEMENT,
 	OPT_JSON,
 	OPT_TREE,
 	OPT_INTERVAL
@@ -93,6 +95,7 @@ static const struct option long_options[] = {
 	{"timestamps", optional_argument, NULL, OPT_CLOCK},
 	{"seccomp-bpf", no_argument, NULL, OPT_SECCOMP},
 	{"no-seccomp", no_argument, NULL, OPT_NO_SECCOMP},
+	{"placement", required_argument, NULL, OPT_PLACEMENT},
 	{"split", no_argument, NULL, OPT_SPLIT},
 	{"summary-only", no_argument, NULL, 'c'},
 	{"summary", no_argument, NULL, 'C'},
@@ -279,6 +282,18 @@ static int set_interval(struct truss_options *o, const char *text)
 	return GO_ON;
 }
 
+static int set_placement(struct truss_options *o, const char *where)
+{
+	static const char *const names[] = {"auto", "shared", "free"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(where, names[i]) == 0) {
+			o->placement = (enum truss_placement)i;
+			return GO_ON;
+		}
+	return sts_usage_error("truss", "--placement is auto, shared or free, not '%s'", where);
+}
+
 /* -t, -tt, -ttt */
 static void add_clock(struct truss_options *o)
 {
@@ -400,6 +415,8 @@ static int one_option(struct truss_options *o, int option, char *arg)
 	case OPT_NO_SECCOMP:
 		o->no_seccomp = true;
 		return GO_ON;
+	case OPT_PLACEMENT:
+		return set_placement(o, arg);
 	case OPT_SPLIT:
 		o->split = true;
 		return GO_ON;

@@ -35,10 +35,11 @@ static bool has_named(const struct sts_call_filter *filter, const char *name)
 	return false;
 }
 
-/* What is shown, and what else has to be known for that: names of threads, other tracers, where rings are mapped. */
+/* What is shown, and what else has to be known: names of threads, other tracers, who cares for CPUs, where rings are.
+ */
 static void make_set(const struct sts_call_filter *filter, struct stasis_call_set *set)
 {
-	static const char *const learnt_from[] = {"prctl", "ptrace"};
+	static const char *const learnt_from[] = {"prctl", "ptrace", "sched_getaffinity", "sched_setaffinity"};
 	static const char *const rings[] = {"io_uring_setup", "mmap", "mmap2"};
 
 	memcpy(set->bits, filter->bits, sizeof set->bits);
@@ -93,16 +94,19 @@ void truss_seccomp_ask(struct truss *t, struct stasis_call_set *set, struct stas
 	opts->flags |= STASIS_SPAWN_FILTER;
 }
 
-void truss_seccomp_told(struct truss *t)
+bool truss_seccomp_told(struct truss *t)
 {
 	struct stasis_process_info info;
 
-	if (stasis_process_info_get(t->session, t->command_pid, &info) < 0 || info.filter_error == 0)
-		return;
+	if (stasis_process_info_get(t->session, t->command_pid, &info) < 0)
+		return false;
+	if (info.filter_error == 0)
+		return info.filtered;
 	if (info.filter_error == -EACCES)
 		tell(t,
 		     "without CAP_SYS_ADMIN it would take privileges from set-id programs, which they have as things "
 		     "are");
 	else
 		tell(t, stasis_strerror(info.filter_error));
+	return false;
 }
