@@ -122,7 +122,7 @@ static void begin_call(struct truss *t, struct truss_lwp *lwp, struct truss_sour
 		truss_summary_begin(lwp);
 	if (!t->options.only_count)
 		t->format->enter(t, lwp, source);
-	if (sts_decode_never_returns(data->abi, data->number))
+	if (t->options.entries || sts_decode_never_returns(data->abi, data->number))
 		end_call(t, lwp, source, TRUSS_UNFINISHED);
 }
 
@@ -435,7 +435,8 @@ static int run(struct truss *t)
 
 static int configure(struct truss *t)
 {
-	const struct stasis_event_mask mask = {.thread_stop = STASIS_EVENTS_ALL};
+	const uint64_t unwanted = t->options.entries ? STASIS_EVENT_BIT(STASIS_EVENT_SYSCALL_EXIT) : 0;
+	const struct stasis_event_mask mask = {.thread_stop = STASIS_EVENTS_ALL & ~unwanted};
 	int r = stasis_event_mask_set(t->session, 0, &mask);
 
 	if (r == 0)

@@ -82,6 +82,7 @@ struct truss_options {
 	bool split;	   /* --split */
 	bool seccomp;	   /* --seccomp-bpf: say so if it is not used */
 	bool no_seccomp;
+	bool entries; /* --no-results */
 	enum truss_placement placement;
 	bool durations; /* -T */
 	bool relative;	/* -r */

@@ -43,6 +43,7 @@ static const char usage[] =
 	"  -T, --syscall-times      show how long each call took\n"
 	"      --seccomp-bpf        say if the kernel cannot be asked to pass over other calls\n"
 	"      --no-seccomp         do not ask it\n"
+	"      --no-results         show calls as they are entered, without results: half the stops\n"
 	"      --placement=WHERE    CPUs: auto, shared (one with us), free (as the scheduler likes)\n"
 	"      --split              show calls when they are entered, as on a terminal\n"
 	"  -E, --env=VAR[=VALUE]    set or remove a variable for the command\n"
@@ -62,6 +63,7 @@ enum {
 	OPT_SECCOMP,
 	OPT_NO_SECCOMP,
 	OPT_PLACEMENT,
+	OPT_NO_RESULTS,
 	OPT_JSON,
 	OPT_TREE,
 	OPT_INTERVAL
@@ -96,6 +98,7 @@ static const struct option long_options[] = {
 	{"seccomp-bpf", no_argument, NULL, OPT_SECCOMP},
 	{"no-seccomp", no_argument, NULL, OPT_NO_SECCOMP},
 	{"placement", required_argument, NULL, OPT_PLACEMENT},
+	{"no-results", no_argument, NULL, OPT_NO_RESULTS},
 	{"split", no_argument, NULL, OPT_SPLIT},
 	{"summary-only", no_argument, NULL, 'c'},
 	{"summary", no_argument, NULL, 'C'},
@@ -415,6 +418,9 @@ static int one_option(struct truss_options *o, int option, char *arg)
 	case OPT_NO_SECCOMP:
 		o->no_seccomp = true;
 		return GO_ON;
+	case OPT_NO_RESULTS:
+		o->entries = true;
+		return GO_ON;
 	case OPT_PLACEMENT:
 		return set_placement(o, arg);
 	case OPT_SPLIT:
@@ -482,6 +488,8 @@ int truss_options_parse(int argc, char **argv, struct truss_options *ret)
 		return sts_usage_error("truss", "a command and -p do not go together");
 	if (ret->tree && ret->json)
 		return sts_usage_error("truss", "--tree is text; the records of --json tell the family");
+	if (ret->entries && (ret->count || ret->statuses != TRUSS_ANY_STATUS || ret->durations))
+		return sts_usage_error("truss", "-c, -C, -T, -z, -Z and -e status need results");
 	if (ret->interval && !ret->count)
 		return sts_usage_error("truss", "--summary-interval needs -c or -C");
 	return GO_ON;

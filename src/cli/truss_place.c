@@ -50,8 +50,9 @@ void truss_place_begin(struct truss *t, bool filtered)
 {
 	struct truss_place *p = &t->place;
 
-	p->active = t->options.placement != TRUSS_PLACE_FREE && sched_getaffinity(0, sizeof p->all, &p->all) == 0 &&
-		    CPU_COUNT(&p->all) > 1;
+	/* Without exits nobody would know when an asker has its answer. */
+	p->active = t->options.placement != TRUSS_PLACE_FREE && !t->options.entries &&
+		    sched_getaffinity(0, sizeof p->all, &p->all) == 0 && CPU_COUNT(&p->all) > 1;
 	if (!p->active)
 		return;
 	find_numbers(p);

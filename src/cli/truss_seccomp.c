@@ -42,6 +42,11 @@ static void make_set(const struct sts_call_filter *filter, struct stasis_call_se
 	static const char *const learnt_from[] = {"prctl", "ptrace", "sched_getaffinity", "sched_setaffinity"};
 	static const char *const rings[] = {"io_uring_setup", "mmap", "mmap2"};
 
+	if (!filter->given) {
+		memset(set, 0xff, sizeof *set);
+		set->others = true;
+		return;
+	}
 	memcpy(set->bits, filter->bits, sizeof set->bits);
 	set->others = filter->beyond;
 	for (size_t i = 0; i < sizeof learnt_from / sizeof *learnt_from; i++)
@@ -68,7 +73,7 @@ static const char *obstacle(const struct truss_options *o)
 		return "a running process can be given none";
 	if (o->no_follow)
 		return "children that are let go would keep it, and have nobody to answer their calls";
-	if (!o->calls.given || is_whole(&o->calls))
+	if (!o->entries && (!o->calls.given || is_whole(&o->calls)))
 		return "every call is shown";
 	if (!o->seccomp && prctl(PR_GET_SECCOMP) > 0)
 		return "calls that the filter over this process refuses would not be seen; --seccomp-bpf accepts that";

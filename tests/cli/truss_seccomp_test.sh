@@ -142,3 +142,23 @@ comm_body()
 	atf_check -o match:'"comm":"renamed".*"call":"getppid"' grep getppid t.out
 	atf_check -s exit:1 -o empty grep '"call":"prctl"' t.out
 }
+
+sts_tc no_results 60 "--no-results: every call at its entry, as many as strace sees" require.progs strace
+no_results_body()
+{
+	for command in 'ls -la /etc' "$(sts_target births) fork exec 0"; do
+		"$STASIS" truss --no-results -o t.out $command >/dev/null 2>&1
+		strace -f -o s.out $command >/dev/null 2>&1
+		for f in t s; do
+			# The first execve was made before there was anything to see it by.
+			sed -n -E 's/^[0-9]+ +([a-z_0-9]+)\(.*/\1/p' $f.out | sort | uniq -c |
+				awk -v less=$([ $f = s ] && echo 1 || echo 0) '$2 == "execve" { $1 -= less } $1 > 0 { print $1, $2 }' \
+				>$f.calls
+		done
+		test "$(wc -l <t.calls)" -ge 4 || atf_fail "too few calls"
+		atf_check diff s.calls t.calls
+		atf_check -s exit:1 grep -v -e '= ?$' -e '~~~$' -e '+++$' -e '---$' t.out
+	done
+	atf_check -o match:'"call":"exit_group".*"result":null' "$STASIS" truss --no-results --json -o /dev/stdout true
+	atf_check -s exit:2 -e match:'need results' "$STASIS" truss --no-results -c true
+}
