@@ -126,7 +126,8 @@ void sts_netbsd_answer(struct sts_slot *slot, int error);
 /* Have `changed` bumped when an ordinary child does something that waitid() with these arguments would tell. */
 int sts_netbsd_watch(int idtype, pid_t id, int options);
 void sts_netbsd_watch_end(void);
-void sts_netbsd_watch_forget(void);
+/* In a child; not may_free: another thread of the parent may have held the locks of the memory. */
+void sts_netbsd_watch_forget(bool may_free);
 
 /* --- inspect.c: requests that look into a stopped tracee; 0 or errno -------------------------- */
 int sts_netbsd_lwp_arg(const struct sts_tracee *t, int data, lwpid_t *ret);
@@ -135,6 +136,11 @@ int sts_netbsd_lwpstatus(struct sts_tracee *t, int request, void *addr, int size
 int sts_netbsd_word(struct sts_tracee *t, int request, void *addr, int *word);
 int sts_netbsd_io(struct sts_tracee *t, struct ptrace_io_desc *io);
 int sts_netbsd_dump(struct sts_tracee *t, const char *path, int len);
+
+/* --- sysctl.c ------------------------------------------------------------------------------------ */
+struct kinfo_proc2;
+/* What is known of it; 0 or errno. */
+int sts_netbsd_process(pid_t pid, struct kinfo_proc2 *ret);
 
 /* --- regs.c ------------------------------------------------------------------------------------ */
 bool sts_netbsd_is_regs(int request);

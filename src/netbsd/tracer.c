@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <sched.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -252,7 +254,7 @@ static void fork_parent(void)
 }
 
 /* Nothing of the parent's is the child's, but the page where it can ask. */
-static void fork_child(void)
+static void forget_parent(bool may_free)
 {
 	struct sts_page *parent = sts_netbsd.page;
 
@@ -262,7 +264,12 @@ static void fork_child(void)
 	pthread_mutex_init(&sts_netbsd.lock, NULL);
 	LIST_INIT(&sts_netbsd.tracees);
 	sts_netbsd.parent = parent;
-	sts_netbsd_watch_forget();
+	sts_netbsd_watch_forget(may_free);
+}
+
+static void fork_child(void)
+{
+	forget_parent(true);
 }
 
 void stasis_netbsd_before_fork(void)
@@ -272,13 +279,50 @@ void stasis_netbsd_before_fork(void)
 	sts_netbsd_unlock();
 }
 
-/* Under the C library's own name, which this file does not lead elsewhere. */
+/* Under the C library's own names, which this file does not lead elsewhere. */
 pid_t sts_libc_fork(void) __asm__("fork");
+int sts_libc_clone(int (*function)(void *), void *stack, int flags, void *argument, ...) __asm__("__clone");
 
 pid_t fork(void)
 {
 	stasis_netbsd_before_fork();
 	return sts_libc_fork();
+}
+
+struct clone_start {
+	int (*function)(void *);
+	void *argument;
+};
+
+/* In memory of its own, where the C library does not call the handlers of fork(). */
+static int clone_begin(void *arg)
+{
+	const struct clone_start start = *(struct clone_start *)arg;
+
+	forget_parent(false);
+	return start.function(start.argument);
+}
+
+int clone(int (*function)(void *), void *stack, int flags, void *argument, ...)
+{
+	struct clone_start start = {function, argument};
+	va_list ap;
+
+	va_start(ap, argument);
+	pid_t *parent_tid = va_arg(ap, pid_t *);
+	void *tls = va_arg(ap, void *);
+	pid_t *child_tid = va_arg(ap, pid_t *);
+	va_end(ap);
+	if (!(flags & CLONE_THREAD))
+		stasis_netbsd_before_fork();
+	if (flags & CLONE_VM)
+		return sts_libc_clone(function, stack, flags, argument, parent_tid, tls, child_tid);
+	fork_prepare();
+	int pid = sts_libc_clone(clone_begin, stack, flags, &start, parent_tid, tls, child_tid);
+	int saved = errno;
+	fork_parent();
+	errno = saved;
+	return pid;
 }
 
 __attribute__((constructor)) static void begin(void)

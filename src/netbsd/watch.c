@@ -117,12 +117,13 @@ void sts_netbsd_watch_end(void)
 }
 
 /* In a child: the threads are the parent's. */
-void sts_netbsd_watch_forget(void)
+void sts_netbsd_watch_forget(bool may_free)
 {
 	struct watch *w;
 
 	while ((w = LIST_FIRST(&watches))) {
 		LIST_REMOVE(w, link);
-		free(w);
+		if (may_free)
+			free(w);
 	}
 }

@@ -132,6 +132,7 @@ struct ptrace_lwpstatus {
 
 #define PTRACE_BREAKPOINT ((const uint8_t[]){0xcc})
 #define PTRACE_BREAKPOINT_ASM __asm__ __volatile__("int3" : : : "memory")
+#define PTRACE_ILLEGAL_ASM __asm__ __volatile__("ud2" : : : "memory")
 #define PTRACE_BREAKPOINT_SIZE 1
 #define PTRACE_BREAKPOINT_ADJ 1
 

@@ -8,6 +8,11 @@
 /** An LWP: the kernel's thread id. The first LWP of a process has the number of the process. */
 typedef pid_t lwpid_t;
 
+/* Formats of register_t. */
+#define PRIdREGISTER "ld"
+#define PRIuREGISTER "lu"
+#define PRIxREGISTER "lx"
+
 /* A declared function's name in the library: the program's own name for it stays free for the C library's. */
 #define STASIS_NETBSD_NAME(name) __asm__("stasis_netbsd_" #name) __attribute__((visibility("default")))
 
