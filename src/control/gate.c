@@ -606,12 +606,11 @@ static int open_isolated(struct stasis_session *s)
 	int r = sts_os_task_start(helper_main, s, &gate->task);
 	if (r < 0)
 		return r;
-	while (!atomic_load(&gate->started))
+	while (!atomic_load(&gate->started) && !sts_os_task_ended(gate->task))
 		sched_yield();
-	if (gate->start_result < 0) {
-		r = gate->start_result;
+	r = atomic_load(&gate->started) ? gate->start_result : -EAGAIN; /* else it was killed */
+	if (r < 0)
 		sts_os_task_join(gate->task);
-	}
 	return r;
 }
 

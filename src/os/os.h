@@ -248,6 +248,7 @@ int sts_os_task_start(void (*fn)(void *), void *arg, struct sts_task **ret);
 /* Wait for its end and free it. */
 void sts_os_task_join(struct sts_task *task);
 pid_t sts_os_task_pid(const struct sts_task *task);
+bool sts_os_task_ended(const struct sts_task *task);
 
 /* On the helper task, first thing: own signal set-up. *ignored_ret: SIGCHLD was ignored. */
 int sts_os_task_signals_init(bool *ignored_ret);

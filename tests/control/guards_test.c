@@ -221,9 +221,9 @@ STS_TC_BOTH(killed_in_the_queue, 20, "an LWP killed after its stop was taken, be
 	stasis_session_destroy(s);
 }
 
-/* ---- a host that dies while its helper starts ---- */
+/* ---- a host that dies while its helper starts, and a helper that does ---- */
 
-static _Atomic bool host_dies;
+static _Atomic bool host_dies, helper_dies;
 
 int __wrap_sts_os_task_signals_init(bool *ignored_ret)
 {
@@ -235,7 +235,24 @@ int __wrap_sts_os_task_signals_init(bool *ignored_ret)
 		while (getppid() == host)
 			sched_yield();
 	}
+	if (atomic_load(&helper_dies))
+		kill(getpid(), SIGKILL);
 	return __real_sts_os_task_signals_init(ignored_ret);
+}
+
+STS_TC(helper_dies_early, 20, "a helper that is killed before it has begun: no session, and the next one works")
+{
+	struct stasis_session_opts opts = {.size = sizeof(opts)};
+	struct stasis_session *s = NULL;
+	struct actor a;
+
+	atomic_store(&helper_dies, true);
+	STS_FAILS(-EAGAIN, stasis_session_create(&opts, &s));
+	ATF_REQUIRE(s == NULL);
+	atomic_store(&helper_dies, false);
+	s = begin(&a, 0);
+	actor_end(&a);
+	stasis_session_destroy(s);
 }
 
 STS_TC(host_dies_early, 20, "the helper of a host that dies before it is told of such deaths ends by itself")

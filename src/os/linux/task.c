@@ -52,7 +52,7 @@ struct sts_task {
 	void (*fn)(void *);
 	void *arg;
 	pid_t pid; /* of the helper; negative: -errno of its clone */
-	_Atomic int ready;
+	_Atomic int ready, ended;
 };
 
 static int helper(void *arg)
@@ -69,6 +69,11 @@ UNWATCHED static void announce(struct sts_task *task, pid_t pid)
 	atomic_store(&task->ready, 1);
 }
 
+UNWATCHED static void announce_end(struct sts_task *task)
+{
+	atomic_store(&task->ended, 1);
+}
+
 UNWATCHED static void *park(void *arg)
 {
 	struct sts_task *task = arg;
@@ -82,6 +87,7 @@ UNWATCHED static void *park(void *arg)
 	if (pid > 0)
 		while (syscall(SYS_waitid, P_PID, pid, &info, WEXITED | __WALL, NULL) < 0 && errno == EINTR)
 			;
+	announce_end(task);
 	return NULL;
 }
 
@@ -131,6 +137,11 @@ void sts_os_task_join(struct sts_task *task)
 {
 	pthread_join(task->parked, NULL);
 	free(task);
+}
+
+bool sts_os_task_ended(const struct sts_task *task)
+{
+	return atomic_load(&task->ended);
 }
 
 pid_t sts_os_task_pid(const struct sts_task *task)
