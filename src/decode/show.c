@@ -86,7 +86,7 @@ void sts_put_bytes(struct sts_walk *w, const char *name, const void *bytes, size
 
 void sts_put_fd(struct sts_walk *w, const char *name, int fd)
 {
-	char text[4200];
+	char text[STS_FD_TEXT];
 	bool known = w->d->fd_text && fd >= 0 && w->d->fd_text(w->d->arg, fd, text, sizeof text) >= 0;
 
 	sts_put(w, &(struct stasis_decode_item){STASIS_DECODE_FD, .name = name, .value = (uint64_t)(int64_t)fd,
@@ -95,14 +95,16 @@ void sts_put_fd(struct sts_walk *w, const char *name, int fd)
 
 static void put_dirfd(struct sts_walk *w, const char *name, int fd)
 {
-	char text[4200];
+	char path[STS_FD_TEXT], text[STS_FD_TEXT + 16];
 
-	if (fd != AT_FDCWD)
+	if (fd != AT_FDCWD) {
 		sts_put_fd(w, name, fd);
-	else if (w->d->fd_text && w->d->fd_text(w->d->arg, fd, text, sizeof text) >= 0)
-		sts_put_symbolf(w, name, (uint64_t)(int64_t)fd, "AT_FDCWD<%s>", text);
-	else
+	} else if (w->d->fd_text && w->d->fd_text(w->d->arg, fd, path, sizeof path) >= 0) {
+		snprintf(text, sizeof text, "AT_FDCWD<%s>", path);
+		sts_put_symbol(w, name, (uint64_t)(int64_t)fd, text);
+	} else {
 		sts_put_symbol(w, name, (uint64_t)(int64_t)fd, "AT_FDCWD");
+	}
 }
 
 void sts_begin(struct sts_walk *w, enum stasis_decode_kind kind, const char *name)

@@ -5,6 +5,9 @@
 
 #include "decode/walk.h"
 
+/* Room for what a descriptor leads to: a path, some bytes of it escaped. */
+#define STS_FD_TEXT 4200
+
 extern const struct sts_set set_open, set_fdflags, set_seals, set_lease, set_notify, set_quota, set_quota_type, set_pf,
 	set_ethproto, set_arphrd, set_pkttype, set_sol, set_so, set_so_ip, set_so_ipv6, set_so_tcp, set_so_udp,
 	set_so_packet, set_so_netlink, set_scm, set_ipproto, set_netlink, set_msg, set_clone, set_futex, set_cap,

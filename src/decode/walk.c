@@ -260,6 +260,13 @@ void stasis_decode_enter(struct stasis_decode *d, const struct stasis_event_sysc
 
 /* --- results -------------------------------------------------------------------------------------- */
 
+static void begin_result_text(struct sts_walk *w, const char *text)
+{
+	w->depth++;
+	sts_put(w,
+		&(struct stasis_decode_item){STASIS_DECODE_RESULT, .value = (uint64_t)w->call->result, .text = text});
+}
+
 void sts_begin_result(struct sts_walk *w, const char *format, ...)
 {
 	char text[256];
@@ -268,9 +275,7 @@ void sts_begin_result(struct sts_walk *w, const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(text, sizeof text, format, ap);
 	va_end(ap);
-	w->depth++;
-	sts_put(w,
-		&(struct stasis_decode_item){STASIS_DECODE_RESULT, .value = (uint64_t)w->call->result, .text = text});
+	begin_result_text(w, text);
 }
 
 /* Codes the kernel keeps to itself: the call will be restarted or end in EINTR. */
@@ -305,12 +310,14 @@ static void begin_failure(struct sts_walk *w)
 
 void sts_begin_fd_result(struct sts_walk *w, int fd)
 {
-	char text[160];
+	char path[STS_FD_TEXT], text[STS_FD_TEXT + 16];
 
-	if (w->d->fd_text && fd >= 0 && w->d->fd_text(w->d->arg, fd, text, sizeof text) >= 0)
-		sts_begin_result(w, "%d<%s>", fd, text);
-	else
+	if (!w->d->fd_text || fd < 0 || w->d->fd_text(w->d->arg, fd, path, sizeof path) < 0) {
 		sts_begin_result(w, "%d", fd);
+		return;
+	}
+	snprintf(text, sizeof text, "%d<%s>", fd, path);
+	begin_result_text(w, text);
 }
 
 static void begin_success(struct sts_walk *w)

@@ -157,3 +157,17 @@ full_disk_body()
 	atf_check -s exit:125 -o ignore -e match:'No such file' "$STASIS" truss -o /no/such/dir/file true
 	atf_check -s exit:125 -o ignore -e match:'records were lost' "$STASIS" truss -o '|true' sh -c 'ls /; ls /; ls /'
 }
+
+sts_tc long_paths 60 "-y: paths of descriptors are whole, however long, in arguments and results"
+long_paths_body()
+{
+	part=$(printf 'p%.0s' $(seq 200))
+	folder=$PWD/$part/$part/$part/$part/$part
+	mkdir -p "$folder"
+	out=$PWD/t.out
+	echo text >"$folder/file"
+	(cd "$folder" && "$STASIS" truss -y -e trace=openat,read -o "$out" cat file >/dev/null) || atf_fail "truss failed"
+	grep '"file"' t.out | sed -E 's/^[0-9]+ +//' >line
+	atf_check -o inline:"openat(AT_FDCWD<$folder>, \"file\", O_RDONLY) = 3<$folder/file>\n" cat line
+	atf_check -o match:'.' grep -F "read(3<$folder/file>, \"text" t.out
+}
