@@ -56,6 +56,12 @@ enum stasis_session_flags {
 	STASIS_SESSION_DIRECT = 1 << 0, /**< the creating thread is the tracer: see "Threads" above */
 	/** A tracee that has ended stays a zombie, which nobody else can collect, until stasis_exit_collect(). */
 	STASIS_SESSION_KEEP_ENDED = 1 << 1,
+	/**
+	 * The kernel unblocks a fault's signal and resets its disposition: undo
+	 * that for faults of the program's own too. What it was is looked up each
+	 * time an LWP is set going, which is what this costs.
+	 */
+	STASIS_SESSION_KEEP_FAULTS = 1 << 2,
 };
 
 /** Options of a session. Zero it, set size, then what matters. */

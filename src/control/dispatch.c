@@ -28,6 +28,11 @@ static void on_signal(struct sts_lwp *lwp, int signal)
 		return;
 	lwp->trapped = false;
 	sts_step_over_end(lwp);
+	if (told && sts_os_signal_is_fault(&info)) {
+		sts_fault_repair(lwp, signal);
+		if (lwp->state != STS_LWP_RESTING)
+			return; /* killed while it ran a call of ours */
+	}
 	lwp->process->disposition_known = false;
 	lwp->signal = signal;
 	if (!told || (ours && passes(lwp, signal))) {

@@ -94,8 +94,12 @@ struct sts_lwp {
 	uint64_t watch_control; /* DR7 as set in the LWP */
 
 	bool trap_blocked; /* SIGTRAP was blocked when it was set going */
-	bool mask_valid;   /* at rest: its signal mask is known */
-	bool mask_kept;	   /* set going so that the next step leaves the mask as it is */
+	bool learned;	   /* when it was set going: trap_blocked and the next */
+	uint64_t faults_blocked;
+	int forced;	    /* the signal of a fault whose mask or disposition was repaired */
+	bool forced_action; /* its disposition, too */
+	bool mask_valid;    /* at rest: its signal mask is known */
+	bool mask_kept;	    /* set going so that the next step leaves the mask as it is */
 	uint64_t mask;
 
 	bool exit_kill;			  /* kernel's EXITKILL option as set */
@@ -214,6 +218,7 @@ struct sts_process {
 	bool watching;
 	bool disposition_known;		/* the two below are fresh */
 	bool trap_ignored, trap_caught; /* SIGTRAP's disposition */
+	uint64_t faults_ignored;	/* of the signals of faults */
 	bool trap_action_known;
 	uint8_t trap_action[STS_OS_ACTION_SIZE];
 };
@@ -235,6 +240,7 @@ struct stasis_session {
 	struct sts_gate *gate;
 	bool direct;
 	bool keeps_ended;
+	bool keeps_faults;
 	struct sts_lwp_chain lwps[STS_BUCKETS];
 	struct sts_process_chain processes[STS_BUCKETS];
 	struct sts_process_list all;
@@ -379,6 +385,10 @@ void sts_step_over_end(struct sts_lwp *lwp);
 void sts_stepper_go(struct sts_space *space);
 void sts_signal_state_learn(struct sts_lwp *lwp);
 void sts_mask_forget(struct sts_lwp *lwp);
+/* The CPU raised this signal: undo what the kernel did to its mask and disposition, if they were learned. */
+void sts_fault_repair(struct sts_lwp *lwp, int signal);
+/* It is to be delivered after all: as the kernel had it, so that it kills. */
+void sts_fault_restore(struct sts_lwp *lwp);
 
 /* --- breakpoint.c, watch.c ------------------------------------------------------------------------ */
 struct sts_breakpoint *sts_breakpoint_find(struct sts_space *space, uint64_t addr);

@@ -94,7 +94,13 @@ static void go(struct sts_lwp *lwp)
 		sts_step_look(lwp);
 	enum sts_run run = how_to_run(lwp);
 
-	if (run == STS_RUN_STEP || lwp->process->space->n_breakpoints > 0 || lwp->process->watching) {
+	lwp->learned = false;
+	if (lwp->forced != 0)
+		sts_fault_restore(lwp);
+	if (lwp->state != STS_LWP_RESTING)
+		return;
+	if (run == STS_RUN_STEP || lwp->process->space->n_breakpoints > 0 || lwp->process->watching ||
+	    lwp->session->keeps_faults) {
 		sts_signal_state_learn(lwp);
 		if (lwp->state != STS_LWP_RESTING)
 			return;	       /* killed while it ran a call of ours */

@@ -72,6 +72,7 @@ static void session_init(struct stasis_session *s, const struct stasis_session_o
 		return;
 	s->direct = opts->flags & STASIS_SESSION_DIRECT;
 	s->keeps_ended = opts->flags & STASIS_SESSION_KEEP_ENDED;
+	s->keeps_faults = opts->flags & STASIS_SESSION_KEEP_FAULTS;
 	s->death = opts->death;
 	s->log = opts->log;
 	s->log_arg = opts->log_arg;
@@ -80,7 +81,7 @@ static void session_init(struct stasis_session *s, const struct stasis_session_o
 
 int stasis_session_create(const struct stasis_session_opts *opts, struct stasis_session **session_ret)
 {
-	const unsigned flags = STASIS_SESSION_DIRECT | STASIS_SESSION_KEEP_ENDED;
+	const unsigned flags = STASIS_SESSION_DIRECT | STASIS_SESSION_KEEP_ENDED | STASIS_SESSION_KEEP_FAULTS;
 
 	if (opts &&
 	    (opts->size != sizeof *opts || (opts->flags & ~flags) || (unsigned)opts->death > STASIS_DEATH_RELEASE))

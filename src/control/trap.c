@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include "control/model.h"
 
 #define BIT(signal) (UINT64_C(1) << ((signal)-1))
@@ -56,6 +57,7 @@ static void learn_disposition(struct sts_lwp *lwp)
 	p->disposition_known = true;
 	p->trap_ignored = status.ignored & BIT(SIGTRAP);
 	p->trap_caught = status.caught & BIT(SIGTRAP);
+	p->faults_ignored = status.ignored & FAULTS;
 	p->trap_action_known = false;
 }
 
@@ -84,6 +86,8 @@ void sts_signal_state_learn(struct sts_lwp *lwp)
 	if (mask_load(lwp) < 0)
 		return;
 	lwp->trap_blocked = lwp->mask & BIT(SIGTRAP);
+	lwp->faults_blocked = lwp->mask & FAULTS;
+	lwp->learned = true;
 	learn_disposition(lwp);
 	bool at_risk = p->trap_ignored || (p->trap_caught && lwp->trap_blocked);
 	/* A signal or a call that waits at this stop must not be lost by running a call of ours. */
@@ -120,6 +124,50 @@ static void repair(struct sts_lwp *lwp)
 		mask_set(lwp, mask | BIT(SIGTRAP));
 	if (p->trap_ignored || (p->trap_caught && blocked))
 		repair_disposition(lwp);
+}
+
+/* Of a signal that is ignored, nothing else of the action matters. */
+static void action_set(struct sts_lwp *lwp, int signal, uint64_t handler)
+{
+	uint8_t action[STS_OS_ACTION_SIZE] = {0};
+
+	if (lwp->in_syscall || sts_regs_flush(lwp) < 0)
+		return;
+	struct sts_report stop = lwp->stop;
+	memcpy(action, &handler, sizeof handler);
+	sts_os_signal_action_set(lwp->process->pid, lwp->tid, signal, action, &stop);
+	call_was_run(lwp, &stop);
+}
+
+/* A handler that was reset because its signal was blocked is known of SIGTRAP only. */
+void sts_fault_repair(struct sts_lwp *lwp, int signal)
+{
+	bool blocked = lwp->faults_blocked & BIT(signal), ignored = lwp->process->faults_ignored & BIT(signal);
+
+	if (!lwp->learned || (!blocked && !ignored))
+		return;
+	lwp->forced = signal;
+	lwp->forced_action = ignored || (signal == SIGTRAP && lwp->process->trap_caught);
+	if (signal == SIGTRAP) {
+		repair(lwp);
+		return;
+	}
+	if (blocked && mask_load(lwp) == 0 && !(lwp->mask & BIT(signal)))
+		mask_set(lwp, lwp->mask | BIT(signal));
+	if (ignored)
+		action_set(lwp, signal, (uintptr_t)SIG_IGN);
+}
+
+void sts_fault_restore(struct sts_lwp *lwp)
+{
+	int signal = lwp->forced;
+
+	lwp->forced = 0;
+	if (lwp->signal != signal || mask_load(lwp) < 0)
+		return;
+	mask_set(lwp, lwp->mask & ~BIT(signal));
+	if (lwp->forced_action)
+		action_set(lwp, signal, (uintptr_t)SIG_DFL);
 }
 
 /* --- the tracee's memory ------------------------------------------------------------------------- */
