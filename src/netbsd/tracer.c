@@ -137,8 +137,9 @@ static int page_make(void)
 static int session_make(void)
 {
 	/* NetBSD kills what is traced when its tracer dies. */
-	const struct stasis_session_opts opts = {
-		.size = sizeof opts, .flags = STASIS_SESSION_KEEP_ENDED, .death = STASIS_DEATH_KILL};
+	const struct stasis_session_opts opts = {.size = sizeof opts,
+						 .flags = STASIS_SESSION_KEEP_ENDED | STASIS_SESSION_KEEP_FAULTS,
+						 .death = STASIS_DEATH_KILL};
 	const struct stasis_event_mask mask = sts_netbsd_mask(0, false);
 	int r = stasis_session_create(&opts, &sts_netbsd.session);
 

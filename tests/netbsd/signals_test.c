@@ -2,9 +2,12 @@
 /* Signals: raised, sent, masked, ignored, passed, replaced, crashed into. */
 #include "nb.h"
 
+#include <limits.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sysctl.h>
 
 static volatile sig_atomic_t seen_signal, seen_value;
 
@@ -282,6 +285,51 @@ static void crash_jump(void)
 	((void (*)(void))0x10)();
 }
 
+static void crash_no_code(void)
+{
+	static char page[8192];
+	uintptr_t at = ((uintptr_t)page + 4095) & ~(uintptr_t)4095;
+
+	((void (*)(void))at)();
+}
+
+static void crash_no_address(void)
+{
+	*(volatile int *)0x8000000000000000 = 1;
+}
+
+static void crash_overflow(void)
+{
+	__asm__ volatile("idivl %0" : : "r"(-1), "a"(INT_MIN), "d"(-1));
+}
+
+static void crash_sse(void)
+{
+	const unsigned all = 0; /* no exception is masked */
+	double one = 1;
+
+	__asm__ volatile("ldmxcsr %1\n\tdivsd %2, %0" : "+x"(one) : "m"(all), "x"(0.0));
+}
+
+static void crash_x87(void)
+{
+	const unsigned short all = 0x340;
+
+	__asm__ volatile("fldcw %0\n\tfldz\n\tfld1\n\tfdiv %%st(1), %%st\n\tfwait" : : "m"(all) : "st", "st(1)");
+}
+
+static void crash_alignment(void)
+{
+	long words[2] = {0};
+
+	__asm__ volatile("pushfq\n\torl $0x40000, (%%rsp)\n\tpopfq\n\tmovl $1, 1(%0)" : : "r"(words) : "memory", "cc");
+}
+
+static void crash_software_interrupt(void)
+{
+	__asm__ volatile("int $4");
+}
+
 static const struct crash {
 	void (*crash)(void);
 	int signal, code;
@@ -294,6 +342,13 @@ static const struct crash {
 	{crash_privileged, SIGSEGV, 0x80 /* of the kernel, no address */},
 	{crash_divide, SIGFPE, FPE_INTDIV},
 	{crash_jump, SIGSEGV, SEGV_MAPERR},
+	{crash_no_code, SIGSEGV, SEGV_ACCERR},
+	{crash_no_address, SIGSEGV, 0x80},
+	{crash_overflow, SIGFPE, FPE_INTDIV},
+	{crash_sse, SIGFPE, FPE_FLTDIV},
+	{crash_x87, SIGFPE, FPE_FLTDIV},
+	{crash_alignment, SIGBUS, BUS_ADRALN},
+	{crash_software_interrupt, SIGSEGV, 0x80, true},
 	{crash_trap, SIGTRAP, TRAP_BRKPT, true},
 };
 #define N_CRASHES (sizeof crashes / sizeof *crashes)
@@ -301,6 +356,7 @@ static const struct crash {
 enum attitude { PLAIN, MASKED, IGNORED };
 
 static enum attitude attitude;
+static bool stops_before;
 
 static int runs_crash(void *arg)
 {
@@ -313,6 +369,8 @@ static int runs_crash(void *arg)
 		sigprocmask(SIG_BLOCK, &set, NULL);
 	else if (attitude == IGNORED)
 		signal(c->signal, SIG_IGN);
+	if (stops_before)
+		raise(SIGSTOP);
 	c->crash();
 	return 44;
 }
@@ -357,6 +415,64 @@ STS_TC(crash_ignored, 30, "crashes whose signal is ignored")
 {
 	attitude = IGNORED;
 	crash_all();
+}
+
+static struct kinfo_proc2 process(pid_t pid)
+{
+	struct kinfo_proc2 p;
+	int name[] = {CTL_KERN, KERN_PROC2, KERN_PROC_PID, pid, sizeof p, 1};
+	size_t size = sizeof p;
+
+	NB_OK(sysctl(name, __arraycount(name), &p, &size, NULL, 0));
+	ATF_REQUIRE_EQ(size, sizeof p);
+	return p;
+}
+
+static void check_kept(pid_t pid, const struct kinfo_proc2 *before, size_t crash)
+{
+	const struct kinfo_proc2 now = process(pid);
+
+	ATF_REQUIRE_EQ_MSG(memcmp(&now.p_sigmask, &before->p_sigmask, sizeof now.p_sigmask), 0, "crash %zu: mask",
+			   crash);
+	ATF_REQUIRE_EQ_MSG(memcmp(&now.p_sigignore, &before->p_sigignore, sizeof now.p_sigignore), 0,
+			   "crash %zu: ignored signals", crash);
+}
+
+/* Seen by the tracer between its setting up and its crash, it keeps what it set up. */
+static void crash_all_kept(enum attitude how)
+{
+	attitude = how;
+	stops_before = true;
+	for (size_t i = 0; i < N_CRASHES; i++) {
+		const struct crash *c = &crashes[i];
+		pid_t pid = nb_volunteer(runs_crash, (void *)c);
+
+		nb_continue(pid, 0);
+		nb_stopped(pid, SIGSTOP);
+		const struct kinfo_proc2 before = process(pid);
+		nb_continue(pid, 0);
+		nb_stopped(pid, c->signal);
+		ATF_REQUIRE_EQ(nb_siginfo(pid).psi_siginfo.si_code, c->code);
+		check_kept(pid, &before, i);
+		if (!c->goes_on) {
+			nb_continue(pid, 0);
+			nb_stopped(pid, c->signal);
+			check_kept(pid, &before, i);
+		}
+		nb_continue(pid, c->signal);
+		nb_killed(pid, c->signal);
+	}
+	nb_end();
+}
+
+STS_TC(crash_masked_kept, 60, "crashes leave their signal blocked, and kill if it is delivered")
+{
+	crash_all_kept(MASKED);
+}
+
+STS_TC(crash_ignored_kept, 60, "crashes leave their signal ignored, and kill if it is delivered")
+{
+	crash_all_kept(IGNORED);
 }
 
 STS_TC(crash_delivered, 20, "a crash whose signal is delivered kills")
