@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Looking into a stopped tracee: LWPs, memory, core file. */
+/* Looking into a stopped tracee: LWPs, memory. */
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +10,7 @@
 
 /* --- LWPs ---------------------------------------------------------------------------- */
 
-/* Those alive, the oldest first; the caller frees. They rest, so the list holds. */
-static int lwps(const struct sts_tracee *t, pid_t **ret, size_t *n_ret)
+int sts_netbsd_lwps(const struct sts_tracee *t, pid_t **ret, size_t *n_ret)
 {
 	size_t n = 0;
 	int r = stasis_lwp_list(sts_netbsd.session, t->pid, NULL, 0, &n);
@@ -34,12 +31,11 @@ static int lwps(const struct sts_tracee *t, pid_t **ret, size_t *n_ret)
 	return 0;
 }
 
-/* An LWP as requests name it: 0 is the first. ESRCH if the tracee has none of that id. */
 int sts_netbsd_lwp_arg(const struct sts_tracee *t, int data, lwpid_t *ret)
 {
 	_cleanup_free_ pid_t *tids = NULL;
 	size_t n = 0;
-	int r = lwps(t, &tids, &n);
+	int r = sts_netbsd_lwps(t, &tids, &n);
 
 	if (r != 0)
 		return r;
@@ -57,7 +53,7 @@ static int next_lwp(const struct sts_tracee *t, lwpid_t after, lwpid_t *ret)
 {
 	_cleanup_free_ pid_t *tids = NULL;
 	size_t n = 0, i = 0;
-	int r = lwps(t, &tids, &n);
+	int r = sts_netbsd_lwps(t, &tids, &n);
 
 	if (r != 0)
 		return r;
@@ -193,43 +189,4 @@ int sts_netbsd_io(struct sts_tracee *t, struct ptrace_io_desc *io)
 	if (r == 0)
 		io->piod_len = done;
 	return r;
-}
-
-/* --- core file --------------------------------------------------------------------------------- */
-
-/* NetBSD's default name: the program's with .core, in the tracee's working directory. */
-static int core_path(struct sts_tracee *t, const char *path, int len, char ret[PATH_MAX])
-{
-	struct stasis_lwp_info info;
-	lwpid_t first;
-
-	if (path) {
-		if (len < 0 || len >= PATH_MAX)
-			return EINVAL;
-		memcpy(ret, path, (size_t)len);
-		ret[len] = '\0';
-		return 0;
-	}
-	int r = sts_netbsd_lwp_arg(t, 0, &first);
-	if (r == 0)
-		r = sts_netbsd_errno(stasis_lwp_info_get(sts_netbsd.session, first, &info));
-	if (r == 0)
-		snprintf(ret, PATH_MAX, "/proc/%d/cwd/%.*s.core", (int)t->pid, (int)sizeof info.name, info.name);
-	return r;
-}
-
-int sts_netbsd_dump(struct sts_tracee *t, const char *path, int len)
-{
-	char name[PATH_MAX];
-	int r = core_path(t, path, len, name);
-
-	if (r != 0)
-		return r;
-	_cleanup_close_ int fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return errno;
-	r = stasis_core_write(sts_netbsd.session, t->pid, t->lwp, fd);
-	if (r == STASIS_E_BAD_LWP || r == STASIS_E_NOT_TRACED) /* it reported and has ended since */
-		r = stasis_core_write(sts_netbsd.session, t->pid, 0, fd);
-	return sts_netbsd_errno(r);
 }

@@ -130,11 +130,16 @@ void sts_netbsd_watch_end(void);
 void sts_netbsd_watch_forget(bool may_free);
 
 /* --- inspect.c: requests that look into a stopped tracee; 0 or errno -------------------------- */
+/* Those alive, the oldest first; the caller frees. They rest, so the list holds. */
+int sts_netbsd_lwps(const struct sts_tracee *t, pid_t **ret, size_t *n_ret);
+/* An LWP as requests name it: 0 is the first. ESRCH if the tracee has none of that id. */
 int sts_netbsd_lwp_arg(const struct sts_tracee *t, int data, lwpid_t *ret);
 int sts_netbsd_lwpinfo(struct sts_tracee *t, void *addr, int size);
 int sts_netbsd_lwpstatus(struct sts_tracee *t, int request, void *addr, int size);
 int sts_netbsd_word(struct sts_tracee *t, int request, void *addr, int *word);
 int sts_netbsd_io(struct sts_tracee *t, struct ptrace_io_desc *io);
+
+/* --- core.c -------------------------------------------------------------------------------------- */
 int sts_netbsd_dump(struct sts_tracee *t, const char *path, int len);
 
 /* --- sysctl.c ------------------------------------------------------------------------------------ */

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/exec_elf.h>
+#include <sys/param.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 
@@ -428,4 +430,98 @@ STS_TC(core, 30, "PT_DUMPCORE: to a path, whose length is given, or NAME.core; t
 	snprintf(own, sizeof own, "%s.core", name);
 	check_core(own);
 	finish(pid);
+}
+
+/* The first note of this name and type; its size, which must be as expected. */
+static bool find_note(const char *path, const char *name, uint32_t type, void *to, size_t size)
+{
+	Elf64_Ehdr header;
+	Elf64_Phdr segment;
+	Elf64_Nhdr note;
+	char found[64];
+	int fd = STS_SYS(open(path, O_RDONLY | O_CLOEXEC));
+
+	ATF_REQUIRE_EQ(pread(fd, &header, sizeof header, 0), sizeof header);
+	for (int i = 0; i < header.e_phnum; i++) {
+		ATF_REQUIRE_EQ(pread(fd, &segment, sizeof segment, header.e_phoff + i * sizeof segment),
+			       sizeof segment);
+		off_t at = segment.p_offset, end = at + segment.p_filesz;
+
+		while (segment.p_type == PT_NOTE && at < end) {
+			ATF_REQUIRE_EQ(pread(fd, &note, sizeof note, at), sizeof note);
+			ATF_REQUIRE(note.n_namesz > 0 && note.n_namesz <= sizeof found);
+			ATF_REQUIRE_EQ(pread(fd, found, note.n_namesz, at + sizeof note), note.n_namesz);
+			at += sizeof note + roundup(note.n_namesz, 4);
+			if (strcmp(found, name) == 0 && note.n_type == type) {
+				ATF_REQUIRE_EQ(note.n_descsz, size);
+				ATF_REQUIRE_EQ(pread(fd, to, size, at), size);
+				close(fd);
+				return true;
+			}
+			at += roundup(note.n_descsz, 4);
+		}
+	}
+	close(fd);
+	return false;
+}
+
+static void read_note(const char *path, const char *name, uint32_t type, void *to, size_t size)
+{
+	ATF_REQUIRE_MSG(find_note(path, name, type, to, size), "no note %s of type %u", name, type);
+}
+
+static int traps_with_registers(void *arg)
+{
+	__asm__ volatile("int3" : : "a"(0x1234), "b"(0x5678));
+	return 0;
+}
+
+static void check_process(const struct netbsd_elfcore_procinfo *info, pid_t pid)
+{
+	ATF_REQUIRE_EQ(info->cpi_version, 1);
+	ATF_REQUIRE_EQ(info->cpi_cpisize, sizeof *info);
+	ATF_REQUIRE_EQ(info->cpi_signo, SIGTRAP);
+	ATF_REQUIRE_EQ(info->cpi_sigcode, TRAP_BRKPT);
+	ATF_REQUIRE_EQ(info->cpi_pid, pid);
+	ATF_REQUIRE_EQ(info->cpi_ppid, getpid());
+	ATF_REQUIRE_EQ(info->cpi_pgrp, getpgid(pid));
+	ATF_REQUIRE_EQ(info->cpi_sid, getsid(pid));
+	ATF_REQUIRE_EQ(info->cpi_ruid, getuid());
+	ATF_REQUIRE_EQ(info->cpi_egid, getegid());
+	ATF_REQUIRE_EQ(info->cpi_nlwps, 1);
+	ATF_REQUIRE_EQ(info->cpi_siglwp, pid);
+}
+
+STS_TC(core_notes, 30, "a core file with NetBSD's notes: the process, and the registers of its LWPs")
+{
+	pid_t pid = nb_volunteer(traps_with_registers, NULL);
+	char name[64], path[] = "noted.core";
+	struct netbsd_elfcore_procinfo info;
+	struct reg regs;
+	struct fpreg fp, fp_now;
+	struct xstate xs, xs_now;
+	struct iovec iov = {&xs_now, sizeof xs_now};
+
+	nb_continue(pid, 0);
+	nb_trapped(pid, TRAP_BRKPT);
+	NB_OK(ptrace(PT_DUMPCORE, pid, path, strlen(path)));
+	ATF_REQUIRE(!find_note(path, "NetBSD-CORE", ELF_NOTE_NETBSD_CORE_PROCINFO, &info, sizeof info));
+	STS_SYS(setenv("STASIS_NETBSD_CORE_NOTES", "1", 1));
+	NB_OK(ptrace(PT_DUMPCORE, pid, path, strlen(path)));
+	check_core(path);
+	read_note(path, "NetBSD-CORE", ELF_NOTE_NETBSD_CORE_PROCINFO, &info, sizeof info);
+	check_process(&info, pid);
+	snprintf(name, sizeof name, "NetBSD-CORE@%d", (int)pid);
+	read_note(path, name, PT_GETREGS, &regs, sizeof regs);
+	ATF_REQUIRE_EQ(regs.regs[_REG_RAX], 0x1234);
+	ATF_REQUIRE_EQ(regs.regs[_REG_RBX], 0x5678);
+	read_note(path, name, PT_GETFPREGS, &fp, sizeof fp);
+	NB_OK(ptrace(PT_GETFPREGS, pid, &fp_now, 0));
+	ATF_REQUIRE_EQ(memcmp(&fp, &fp_now, sizeof fp), 0);
+	read_note(path, name, PT_GETXSTATE, &xs, sizeof xs);
+	NB_OK(ptrace(PT_GETXSTATE, pid, &iov, 0));
+	ATF_REQUIRE_EQ(memcmp(&xs, &xs_now, sizeof xs), 0);
+	nb_continue(pid, 0);
+	nb_exited(pid, 0);
+	nb_end();
 }
