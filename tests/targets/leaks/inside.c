@@ -56,10 +56,10 @@ static void find(void)
 static void find_nothing(void)
 {
 	static int global;
-	int local;
+	int local = 0;
 	void *mapped = mmap(NULL, 1 << 23, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uintptr_t lo, hi;
-	char *p = malloc(10);
+	char *p = calloc(1, 10);
 
 	HIDE(p);
 	CHECK(!found(&global) && !found(&local) && !found(mapped) && !found((char *)mapped + (1 << 22)));
@@ -72,7 +72,7 @@ static void find_nothing(void)
 
 static void flags(void)
 {
-	char *p = malloc(50), *big = malloc(500000), *q;
+	char *p = calloc(1, 50), *big = calloc(1, 500000), *q;
 
 	CHECK(sts_heap_ignore(p) && sts_heap_ignore(big));
 	CHECK(chunk_of(p).state == (STS_CHUNK_LIVE | STS_CHUNK_IGNORED));
