@@ -14,6 +14,7 @@ enum {
 	/* Of a thread that has no memory of captures: at its very end, or in a handler that interrupted a capture. */
 	BARE_MOST = 48,
 	WORD = sizeof(uintptr_t),
+	CUTS = 1024 * STS_STACK_CUT,
 };
 
 unsigned sts_stack_depth;
@@ -44,7 +45,7 @@ struct sts_unwind {
 	uint32_t generation;
 	uint32_t n; /* frames known */
 	/* The last answer. */
-	uint32_t caller, stack;
+	uint32_t caller, stack, depth;
 	uintptr_t entry;
 	struct known known[STS_STACK_MOST]; /* outermost first */
 	struct known fresh[STS_STACK_MOST]; /* of this capture, innermost first */
@@ -300,6 +301,25 @@ static __attribute__((noinline)) uint32_t from_state_bare(const struct state *s,
 	return entry != 0 ? sts_depot_child(caller, entry, module_of(entry)) : caller;
 }
 
+/* The innermost frames of a stack. */
+static __attribute__((noinline)) uint32_t innermost(uint32_t stack, unsigned depth)
+{
+	/* Stack and answer; each depth has entries of its own. */
+	static _Atomic uint64_t known[CUTS];
+	_Atomic uint64_t *entry = &known[stack * 0x9e3779b1u % (CUTS / STS_STACK_CUT) * STS_STACK_CUT + depth];
+	uint64_t value = atomic_load_explicit(entry, memory_order_relaxed);
+	uint32_t ids[STS_STACK_CUT], cut = 0, n = 0;
+
+	if (value >> 32 == stack && value != 0)
+		return (uint32_t)value;
+	for (uint32_t id = stack; id != 0 && n < depth && n < STS_STACK_CUT; id = sts_depot_parent(id))
+		ids[n++] = id;
+	while (n-- > 0)
+		cut = sts_depot_again(cut, ids[n]);
+	atomic_store_explicit(entry, (uint64_t)stack << 32 | cut, memory_order_relaxed);
+	return cut;
+}
+
 static inline uint32_t from_state(const struct state *s, uintptr_t entry, unsigned depth)
 {
 	struct sts_self *self = &sts_self;
@@ -310,15 +330,18 @@ static inline uint32_t from_state(const struct state *s, uintptr_t entry, unsign
 	if (unlikely(sts_locks != 0))
 		return 0;
 	/* A signal handler that interrupts a capture finds its memory in disorder. */
-	if (unlikely(depth != 0 || self->capturing || (u == NULL && (u = make_memory(self)) == NULL)))
+	if (unlikely(self->capturing || (u == NULL && (u = make_memory(self)) == NULL)))
 		return from_state_bare(s, entry, depth);
 	self->capturing = 1;
 	atomic_signal_fence(memory_order_seq_cst);
 	caller = callers(u, s);
-	if (unlikely(caller != u->caller || entry != u->entry)) {
+	if (unlikely(caller != u->caller || entry != u->entry || depth != u->depth)) {
 		u->caller = caller;
 		u->entry = entry;
+		u->depth = depth;
 		u->stack = entry != 0 ? sts_depot_child(caller, entry, module_of(entry)) : caller;
+		if (depth != 0 && depth < STS_STACK_CUT)
+			u->stack = innermost(u->stack, depth);
 	}
 	caller = u->stack;
 	atomic_signal_fence(memory_order_seq_cst);

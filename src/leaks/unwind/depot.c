@@ -107,6 +107,13 @@ uint32_t sts_depot_child(uint32_t caller, uintptr_t pc, unsigned module)
 	return own;
 }
 
+uint32_t sts_depot_again(uint32_t caller, uint32_t like)
+{
+	uint64_t key = node_of(like)->key;
+
+	return sts_depot_child(caller, key & (((uint64_t)1 << PC_BITS) - 1), (unsigned)(key >> PC_BITS));
+}
+
 size_t sts_depot_frames(uint32_t id, struct sts_frame *frames, size_t max)
 {
 	size_t n = 0;

@@ -18,7 +18,7 @@
 #define STS_STACK_MOST 512
 #define STS_STACK_CUT 64
 
-/* Frames at most, fewer than STS_STACK_CUT; 0: all. To be set before there are threads. */
+/* Frames at most; 0, and STS_STACK_CUT or more: all. May be set at any time. */
 extern unsigned sts_stack_depth __attribute__((visibility("hidden")));
 /* By the chain of frame pointers alone; to be set by the function, at any time. */
 extern bool sts_stack_frame_pointers __attribute__((visibility("hidden")));

@@ -312,6 +312,44 @@ static void depths(void)
 	CHECK(sts_depot_get(sts_stack_capture(NULL, 2), cut, STS_STACK_MOST) == 2);
 }
 
+static void *from_many(int depth, void *(*f)(void))
+{
+	void *p = depth > 0 ? from_many(depth - 1, f) : f();
+
+	HIDE(p);
+	return p;
+}
+
+static void *allocate(void)
+{
+	void *p = malloc(10);
+
+	HIDE(p);
+	return p;
+}
+
+/* sts_stack_depth: the innermost frames of what it would be without. */
+static void depth_limit(void)
+{
+	uintptr_t whole[64], cut[64];
+	size_t n;
+
+	for (unsigned depth = 1; depth < 30; depth++)
+		for (int round = 0; round < 3; round++) {
+			void *p, *q;
+
+			sts_stack_depth = 0;
+			p = from_many(12, allocate);
+			n = sts_depot_get(chunk_of(p).stack, whole, 64);
+			sts_stack_depth = depth;
+			q = from_many(12, allocate);
+			CHECK(n > 13 && sts_depot_get(chunk_of(q).stack, cut, 64) == (depth < n ? depth : n));
+			CHECK(memcmp(whole, cut, (depth < n ? depth : n) * sizeof(*cut)) == 0 || depth >= 15);
+			free(p);
+			free(q);
+		}
+}
+
 /* Called from two places by turns: each time the caller is the right one. */
 static void by_turns(void)
 {
@@ -398,6 +436,7 @@ static const struct scenario {
 	{"depot", depot},
 	{"depot_threads", depot_threads},
 	{"depths", depths},
+	{"depth_limit", depth_limit},
 	{"by_turns", by_turns},
 	{"unloaded", unloaded},
 };
