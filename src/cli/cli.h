@@ -12,6 +12,7 @@ enum { STS_EXIT_USAGE = 2, STS_EXIT_FAILURE = 125, STS_EXIT_CANNOT_RUN = 126, ST
 struct stasis_session;
 
 int sts_cmd_truss(int argc, char **argv);
+int sts_cmd_leaks(int argc, char **argv);
 int sts_cmd_doctor(int argc, char **argv);
 
 /* "stasis: object: what" on stderr. */

@@ -16,6 +16,7 @@ static const struct {
 	const char *help;
 } commands[] = {
 	{"truss", sts_cmd_truss, "trace system calls, births and other events of programs"},
+	{"leaks", sts_cmd_leaks, "run a program and tell what memory it lost"},
 	{"doctor", sts_cmd_doctor, "say what of this machine allows or hinders tracing"},
 };
 

@@ -3,15 +3,23 @@
 #include <pthread.h>
 
 #include "leaks/malloc.h"
+#include "leaks/runtime/runtime.h"
 #include "leaks/unwind/depot.h"
 
 extern const char sts_start_linked;
 const char sts_start_linked = 1;
 
+static void release_child(void)
+{
+	sts_heap_release_child();
+	sts_runtime_after_fork();
+}
+
 static __attribute__((constructor)) void start(void)
 {
 	sts_stack_start();
-	pthread_atfork(sts_heap_hold, sts_heap_release, sts_heap_release_child);
+	pthread_atfork(sts_heap_hold, sts_heap_release, release_child);
+	sts_runtime_start();
 }
 
 /* For the tests: the stack of a live block. */

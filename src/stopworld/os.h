@@ -25,21 +25,24 @@ struct sts_look {
 	uint64_t pc, sp;
 };
 
+/* Let others run who wait for this CPU. */
+void sts_os_yield(void);
+
 int32_t sts_os_pid(void);
 int32_t sts_os_tid(void); /* [stopped] */
 uint64_t sts_os_now_ns(void);
 
-/* Wait while *word is `value`, at most ns nanoseconds (0: for ever). May return early. */
-void sts_os_wait(_Atomic uint32_t *word, uint32_t value, uint64_t ns); /* [stopped] */
-void sts_os_wake(_Atomic uint32_t *word, int n);		       /* [stopped] */
+/* Wait while *word is `value`, at most ns nanoseconds (0: for ever): -ETIMEDOUT after those. May return early. */
+int sts_os_wait(_Atomic uint32_t *word, uint32_t value, uint64_t ns); /* [stopped] */
+void sts_os_wake(_Atomic uint32_t *word, int n);		      /* [stopped] */
 
 /* Zeroed memory. */
 int sts_os_map(size_t size, void **ret);
 void sts_os_unmap(void *p, size_t size);
 
-/* Block all signals but the stop signal, or that one too; the former mask. */
+/* Block all signals, or all but the stop signal; the former mask. */
+uint64_t sts_os_block_all(void);
 uint64_t sts_os_block_others(void);
-void sts_os_block_all(void);
 void sts_os_unblock(uint64_t mask);
 
 /* See that the stop signal leads to us, keeping who had it for signals that are not ours. */
@@ -49,7 +52,7 @@ int sts_os_ask(int32_t pid, int32_t tid);
 /* Whether there is such a thread of this process. */
 bool sts_os_exists(int32_t pid, int32_t tid);
 
-/* Counting and listing may be done without, but are faster between these two. */
+/* Counting often, and listing, may be done without, but are faster between these two. */
 void sts_os_begin_list(void);
 void sts_os_end_list(void);
 /* Number of threads of the process, zombies included; negative if it cannot be known. */

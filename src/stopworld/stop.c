@@ -59,13 +59,12 @@ static int stop(struct stasis_world *w)
 
 	if (r < 0)
 		return r;
-	r = sts_table_reset(w);
-	if (r < 0)
-		return r;
 	/* 0 is no stop: a word of it is what a slot has that was never used. */
 	if (atomic_load_explicit(&w->stop, memory_order_relaxed) == 0)
 		atomic_store(&w->stop, 1);
-	atomic_store(&w->pending, 1);
+	r = sts_table_reset(w);
+	if (r < 0)
+		return r;
 	atomic_store(&w->asking, 1);
 	r = sts_world_gather(w);
 	if (r == -ETIMEDOUT && (w->opts.flags & STASIS_WORLD_PARTIAL) != 0)

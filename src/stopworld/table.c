@@ -77,10 +77,18 @@ static int grow_slots(struct stasis_world *w)
 	return r;
 }
 
+static void make_asked(struct stasis_world *w, struct sts_slot *s)
+{
+	uint32_t stop = atomic_load_explicit(&w->stop, memory_order_relaxed);
+
+	s->unsent = s->unsignalled = s->asleep = false;
+	s->unanswered = 0;
+	atomic_store_explicit(&s->word, SLOT_WORD(stop, SLOT_ASKED), memory_order_release);
+}
+
 struct sts_slot *sts_table_add(struct stasis_world *w, int32_t tid)
 {
 	struct sts_slot *s = sts_table_find(w, tid);
-	uint32_t stop = atomic_load_explicit(&w->stop, memory_order_relaxed);
 	bool fresh = s == NULL;
 
 	if (fresh) {
@@ -89,12 +97,30 @@ struct sts_slot *sts_table_add(struct stasis_world *w, int32_t tid)
 		s = sts_slot_at(w, w->n_slots);
 		atomic_store_explicit(&s->tid, tid, memory_order_relaxed);
 	}
-	s->unsent = s->unsignalled = s->asleep = false;
-	s->unanswered = 0;
-	atomic_store_explicit(&s->word, SLOT_WORD(stop, SLOT_ASKED), memory_order_release);
+	make_asked(w, s);
 	if (fresh)
 		enter(atomic_load_explicit(&w->map, memory_order_relaxed), tid, w->n_slots++);
 	return s;
+}
+
+/* Nobody has ended: the table can stay as it is. */
+static bool renew(struct stasis_world *w)
+{
+	int32_t owner = atomic_load_explicit(&w->owner, memory_order_relaxed);
+
+	for (uint32_t i = 0; i < w->n_slots; i++) {
+		struct sts_slot *s = sts_slot_at(w, i);
+		enum sts_slot_state state = sts_slot_state(s);
+
+		if (state == SLOT_GONE || state == SLOT_ZOMBIE ||
+		    atomic_load_explicit(&s->tid, memory_order_relaxed) == owner)
+			return false;
+	}
+	/* A signal of the last stop that comes now already counts. */
+	atomic_store(&w->pending, 1 + w->n_slots);
+	for (uint32_t i = 0; i < w->n_slots; i++)
+		make_asked(w, sts_slot_at(w, i));
+	return true;
 }
 
 int sts_table_reset(struct stasis_world *w)
@@ -102,7 +128,11 @@ int sts_table_reset(struct stasis_world *w)
 	struct sts_map *m;
 	int r;
 
-	w->n_slots = w->n_gone = w->n_resting = w->n_shown = w->cursor = 0;
+	w->n_gone = w->n_resting = w->n_shown = w->cursor = 0;
+	if (renew(w))
+		return 0;
+	w->n_slots = 0;
+	atomic_store(&w->pending, 1);
 	r = grow_map(w);
 	if (r < 0)
 		return r;

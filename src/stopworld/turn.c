@@ -20,6 +20,7 @@ static void begin_anew(struct stasis_world *w, int32_t pid)
 		atomic_store(&w->owner, 0);
 		atomic_store(&w->next_ticket, 0);
 		atomic_store(&w->serving, 0);
+		w->n_slots = 0;
 		atomic_store(&w->pid, pid);
 		return;
 	}
@@ -31,18 +32,21 @@ static void begin_anew(struct stasis_world *w, int32_t pid)
  */
 int sts_turn_take(struct stasis_world *w)
 {
-	int32_t tid = sts_os_tid();
+	int32_t tid = sts_os_tid(), pid = sts_os_pid();
 	uint32_t ticket, now;
 	uint64_t mask;
 
-	if (atomic_load(&w->owner) == tid && atomic_load(&w->pid) == sts_os_pid())
+	if (atomic_load(&w->owner) == tid && atomic_load(&w->pid) == pid)
 		return -EDEADLK;
-	mask = sts_os_block_others();
-	begin_anew(w, sts_os_pid());
+	mask = sts_os_block_all();
+	begin_anew(w, pid);
 	ticket = atomic_fetch_add(&w->next_ticket, 1);
-	while ((now = atomic_load(&w->serving)) != ticket)
-		sts_os_wait(&w->serving, now, 0);
-	sts_os_block_all();
+	if (atomic_load(&w->serving) != ticket) {
+		sts_os_block_others();
+		while ((now = atomic_load(&w->serving)) != ticket)
+			sts_os_wait(&w->serving, now, 0);
+		sts_os_block_all();
+	}
 	atomic_store(&w->owner, tid);
 	w->saved_mask = mask;
 	return 0;

@@ -105,7 +105,7 @@ static inline enum sts_slot_state sts_slot_state(struct sts_slot *s)
 struct sts_slot *sts_table_find(struct stasis_world *w, int32_t tid);
 /* Make a thread's slot ASKED: a new one, or its own if that is GONE. NULL if there is no memory. */
 struct sts_slot *sts_table_add(struct stasis_world *w, int32_t tid);
-/* Forget all threads, for a new stop. */
+/* For a new stop: keep the threads of the last one, made ASKED, if none was seen to end; else forget all. */
 int sts_table_reset(struct stasis_world *w);
 /* Number those the user is to see. */
 void sts_table_show(struct stasis_world *w);

@@ -2,6 +2,9 @@
 # malloc's family (tests/targets/leaks/family.c), in each way it comes into a program. The scenarios hold for libc's own
 # malloc too, which shows that they ask for what a malloc owes; what misuse leads to is ours.
 
+# Whether they leak is others' concern.
+export STASIS_OPTIONS=detect_leaks=0
+
 # leaks_target NAME: the path of a target; skips the case if this build lacks it.
 leaks_target()
 {

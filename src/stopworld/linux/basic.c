@@ -33,12 +33,17 @@ uint64_t sts_os_now_ns(void)
 	return (uint64_t)now.sec * NS_PER_S + (uint64_t)now.nsec;
 }
 
-void sts_os_wait(_Atomic uint32_t *word, uint32_t value, uint64_t ns)
+void sts_os_yield(void)
+{
+	RAW(sched_yield);
+}
+
+int sts_os_wait(_Atomic uint32_t *word, uint32_t value, uint64_t ns)
 {
 	/* The division of 64 bits would be a call to the compiler's library on i386. */
 	struct raw_timespec limit = {0, (long)(uint32_t)ns};
 
-	RAW(futex, word, FUTEX_WAIT_PRIVATE, value, ns != 0 ? &limit : NULL);
+	return (int)RAW(futex, word, FUTEX_WAIT_PRIVATE, value, ns != 0 ? &limit : NULL);
 }
 
 void sts_os_wake(_Atomic uint32_t *word, int n)

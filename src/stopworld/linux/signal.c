@@ -119,9 +119,9 @@ uint64_t sts_os_block_others(void)
 	return set_mask(SIG_SETMASK, ~STOP_BIT);
 }
 
-void sts_os_block_all(void)
+uint64_t sts_os_block_all(void)
 {
-	set_mask(SIG_SETMASK, ~(uint64_t)0);
+	return set_mask(SIG_SETMASK, ~(uint64_t)0);
 }
 
 void sts_os_unblock(uint64_t mask)

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Mappings as /proc shows them, read without libc. */
+#include <asm/unistd.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "leaks/roots/roots.h"
+#include "stopworld/x86/raw.h"
+
+#define PAGE ((uintptr_t)4096)
+
+/* --- /proc/self/maps -------------------------------------------------------------------------- */
+
+struct reader {
+	int fd;
+	long at, n;
+	char buf[16384];
+};
+
+static int next_char(struct reader *r)
+{
+	if (r->at == r->n) {
+		r->n = RAW(read, r->fd, r->buf, sizeof(r->buf));
+		r->at = 0;
+		if (r->n <= 0) {
+			r->n = 0;
+			return -1;
+		}
+	}
+	return (unsigned char)r->buf[r->at++];
+}
+
+static int next_hex(struct reader *r, uintptr_t *ret)
+{
+	int c;
+
+	*ret = 0;
+	while ((c = next_char(r)) >= 0) {
+		if (c >= '0' && c <= '9')
+			*ret = *ret << 4 | (unsigned)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			*ret = *ret << 4 | (unsigned)(c - 'a' + 10);
+		else
+			break;
+	}
+	return c;
+}
+
+static void skip_field(struct reader *r)
+{
+	int c;
+
+	do
+		c = next_char(r);
+	while (c >= 0 && c != ' ' && c != '\n');
+}
+
+/* The name may be missing; what is longer than `size` is not needed. */
+static void next_name(struct reader *r, char *name, size_t size)
+{
+	size_t n = 0;
+	int c;
+
+	while ((c = next_char(r)) >= 0 && c != '\n') {
+		if (n + 1 < size && (n > 0 || c != ' '))
+			name[n++] = (char)c;
+	}
+	name[n] = '\0';
+}
+
+static bool begins(const char *name, const char *with)
+{
+	return strncmp(name, with, strlen(with)) == 0;
+}
+
+/* START-END PERMS OFFSET DEVICE INODE NAME */
+static bool next_mapping(struct reader *r, struct sts_mapping *m)
+{
+	uintptr_t inode = 0;
+	char perms[5] = "", name[32];
+	int c;
+
+	if (next_hex(r, &m->start) != '-' || next_hex(r, &m->end) != ' ')
+		return false;
+	for (int i = 0; i < 4 && (c = next_char(r)) >= 0; i++)
+		perms[i] = (char)c;
+	next_char(r);
+	skip_field(r);
+	skip_field(r);
+	while ((c = next_char(r)) >= '0' && c <= '9')
+		inode = inode * 10 + (unsigned)(c - '0');
+	name[0] = '\0';
+	if (c != '\n')
+		next_name(r, name, sizeof(name));
+	m->readable = perms[0] == 'r';
+	m->writable = perms[1] == 'w';
+	m->shared = perms[3] == 's';
+	m->file = inode != 0;
+	m->device = begins(name, "/dev/") && !begins(name, "/dev/zero") && !begins(name, "/dev/shm/");
+	m->stack = strcmp(name, "[stack]") == 0;
+	m->kernel = begins(name, "[v");
+	return true;
+}
+
+bool sts_roots_mappings(bool (*f)(void *arg, const struct sts_mapping *m), void *arg)
+{
+	static struct reader r; /* one check at a time */
+	struct sts_mapping m;
+	bool any = false;
+
+	r.fd = (int)RAW(openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	if (r.fd < 0)
+		return false;
+	r.at = r.n = 0;
+	while (next_mapping(&r, &m)) {
+		any = true;
+		if (!f(arg, &m))
+			break;
+	}
+	RAW(close, r.fd);
+	return any;
+}
+
+/* --- /proc/self/pagemap ------------------------------------------------------------------------- */
+
+#define PRESENT (UINT64_C(3) << 62) /* in memory, or swapped out */
+#define WORTH_ASKING (256 * PAGE)
+
+void sts_roots_present(uintptr_t start, uintptr_t end, void (*f)(void *arg, uintptr_t start, uintptr_t end), void *arg)
+{
+	static uint64_t entries[4096];
+	int fd = -1;
+
+	/* A page never touched would be made by looking at it; programs map far more than they touch. */
+	if (end - start >= WORTH_ASKING)
+		fd = (int)RAW(openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		f(arg, start, end);
+		return;
+	}
+	for (uintptr_t at = start; at < end;) {
+		size_t wanted = (end - at) / PAGE < 4096 ? (end - at) / PAGE : 4096;
+		long n = RAW(pread64, fd, entries, wanted * sizeof(*entries), at / PAGE * sizeof(*entries));
+
+		if (n < (long)sizeof(*entries)) {
+			f(arg, at, end);
+			break;
+		}
+		for (size_t i = 0, run; i < n / sizeof(*entries); i += run) {
+			bool present = (entries[i] & PRESENT) != 0;
+
+			for (run = 1; i + run < n / sizeof(*entries) && ((entries[i + run] & PRESENT) != 0) == present;)
+				run++;
+			if (present)
+				f(arg, at + i * PAGE, at + (i + run) * PAGE);
+		}
+		at += n / sizeof(*entries) * PAGE;
+	}
+	RAW(close, fd);
+}
+
+size_t sts_roots_copy(uintptr_t from, void *to, size_t size)
+{
+	struct iovec local = {to, size}, remote = {(void *)from, size};
+	const long args[] = {RAW(getpid), (long)&local, 1, (long)&remote, 1};
+	long n = sts_raw5(__NR_process_vm_readv, args[0], args[1], args[2], args[3], args[4]);
+
+	return n > 0 ? (size_t)n : 0;
+}

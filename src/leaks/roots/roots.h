@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where pointers may be besides the heap: all memory that the program can write and that is not known to be something
+ * else. What is known is told by cuts: the heap itself, our tables, dead parts of stacks.
+ *
+ * In a stopped world, or in a copy of one.
+ */
+#ifndef STS_LEAKS_ROOTS_H
+#define STS_LEAKS_ROOTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Memory that is no root. */
+struct sts_cut {
+	uintptr_t start, end;
+};
+
+/* One that runs at sp, with its thread pointer, or 0 if that is not known. */
+struct sts_root_thread {
+	uintptr_t sp, tp;
+};
+
+struct sts_roots {
+	struct sts_cut *cuts; /* sorted by sts_roots_each() */
+	size_t n_cuts, room;
+	struct sts_root_thread *threads;
+	size_t n_threads, room_threads;
+	size_t mapped;	  /* bytes of both arrays, and of: */
+	void *unreadable; /* struct sts_scan_range, parts of the heap that cannot be read, in order */
+	size_t n_unreadable;
+	bool no_stacks;	 /* stacks are no roots, but for the threads' own data on them */
+	size_t tls_size; /* of that data, below the thread pointer */
+	bool overflow;	 /* not all fitted */
+};
+
+/* Map the arrays, which are cuts themselves. False if there is no memory. */
+bool sts_roots_begin(struct sts_roots *r, size_t threads);
+void sts_roots_end(struct sts_roots *r);
+void sts_roots_cut(struct sts_roots *r, uintptr_t start, uintptr_t end);
+void sts_roots_thread(struct sts_roots *r, uintptr_t sp, uintptr_t tp);
+
+struct sts_root_sink {
+	/* Memory to look at. `dead`: a stack below where its thread is. */
+	void (*memory)(void *arg, uintptr_t start, uintptr_t end, bool dead);
+	void *arg;
+};
+
+/* Sort the cuts and find what of the heap cannot be read. False if the mappings cannot be known. */
+bool sts_roots_prepare(struct sts_roots *r);
+/* First those that live, with dead = false, or those that are dead. */
+void sts_roots_each(struct sts_roots *r, bool dead, const struct sts_root_sink *sink);
+
+/* linux/maps.c */
+struct sts_mapping {
+	uintptr_t start, end;
+	bool readable, writable, shared;
+	bool file;   /* has an inode */
+	bool device; /* of /dev, but for memory */
+	bool stack;  /* the main thread's */
+	bool kernel; /* [vdso] and its like */
+};
+
+/* Every mapping, in order. False if they cannot be known; `f` says whether to go on. */
+bool sts_roots_mappings(bool (*f)(void *arg, const struct sts_mapping *m), void *arg);
+/* The parts of a mapping that have something in them, which are all if that cannot be known. */
+void sts_roots_present(uintptr_t start, uintptr_t end, void (*f)(void *arg, uintptr_t start, uintptr_t end), void *arg);
+/* Copy what can be read; how much that was. */
+size_t sts_roots_copy(uintptr_t from, void *to, size_t size);
+
+#endif

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * One check. On demand it is done in a copy of the stopped process, so that the program goes on after the copy; at the
+ * program's end, or where no copy can be made, in the stopped process itself.
+ */
+#include <asm/unistd.h>
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "leaks/runtime/check.h"
+#include "leaks/runtime/settings.h"
+#include "stopworld/os.h"
+#include "stopworld/x86/raw.h"
+
+struct check {
+	enum sts_raw_reason reason;
+	struct sts_scan scan;
+	struct sts_roots roots;
+	struct sts_sums sums;
+	struct sts_out out;
+	struct stasis_world *world;
+	uint64_t began, marked; /* ns */
+	uint64_t pause;
+	bool failed; /* no memory */
+};
+
+static _Atomic uint32_t going_on;
+static uint32_t sequence;
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now = {0};
+
+	RAW(clock_gettime, clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* --- roots ----------------------------------------------------------------------------------- */
+
+static void cut(void *arg, uintptr_t start, uintptr_t end)
+{
+	struct check *c = arg;
+
+	sts_roots_cut(&c->roots, start, end);
+}
+
+static void cut_tls(struct check *c, uintptr_t tp)
+{
+	enum { DESCRIPTOR = 4096 }; /* glibc's and musl's are smaller */
+	size_t size = c->roots.tls_size;
+
+	if (tp != 0)
+		sts_roots_cut(&c->roots, tp - size, tp + DESCRIPTOR);
+}
+
+static void make_cuts(struct check *c)
+{
+	sts_heap_each_range(cut, c);
+	sts_heap_each_own(cut, c);
+	sts_roots_cut(&c->roots, (uintptr_t)c->scan.todo, (uintptr_t)c->scan.todo + c->scan.mapped);
+	sts_roots_cut(&c->roots, (uintptr_t)c->out.data, (uintptr_t)c->out.data + c->out.room);
+	sts_roots_cut(&c->roots, (uintptr_t)c->sums.table, (uintptr_t)c->sums.table + c->sums.mapped);
+	if (!sts_settings.use_globals)
+		sts_modules_each_data(cut, c);
+}
+
+static void tell_obstacle(struct check *c, size_t i)
+{
+	struct stasis_world_thread t;
+
+	if (stasis_world_thread(c->world, i, STASIS_WORLD_WANT_NAME, &t) < 0)
+		return;
+	struct sts_raw_obstacle o = {.tid = t.tid, .other = t.other, .state = (uint32_t)t.state};
+	sts_out_item(&c->out, STS_RAW_OBSTACLE, &o, sizeof(o), t.name, strlen(t.name));
+}
+
+static void scan_registers(struct check *c, const struct stasis_world_thread *t)
+{
+	const uint64_t *regs = (const void *)t->regs;
+
+	if (t->regs == NULL || !sts_settings.use_registers)
+		return;
+	for (size_t i = 0; i < sizeof(*t->regs) / sizeof(*regs); i++)
+		sts_scan_word(&c->scan, regs[i]);
+	if (t->xstate != NULL)
+		sts_scan_memory(&c->scan, (uintptr_t)t->xstate, (uintptr_t)t->xstate + t->xstate_size);
+}
+
+static void take_thread(struct check *c, size_t i)
+{
+	struct stasis_world_thread t;
+
+	if (stasis_world_thread(c->world, i, 0, &t) < 0)
+		return;
+	/* Where it is says nothing: all of its stack counts. */
+	if (t.state == STASIS_WORLD_RUNNING) {
+		tell_obstacle(c, i);
+		return;
+	}
+	sts_roots_thread(&c->roots, t.sp, t.thread_pointer);
+	if (!sts_settings.use_tls)
+		cut_tls(c, t.thread_pointer);
+	scan_registers(c, &t);
+	/* A stack that is a block itself. */
+	if (sts_settings.use_stacks)
+		sts_scan_word(&c->scan, t.sp);
+}
+
+static void take_threads(struct check *c, uintptr_t own_sp)
+{
+	uintptr_t tp = (uintptr_t)__builtin_thread_pointer();
+
+	sts_roots_thread(&c->roots, own_sp, tp);
+	if (!sts_settings.use_tls)
+		cut_tls(c, tp);
+	if (sts_settings.use_stacks)
+		sts_scan_word(&c->scan, own_sp);
+	for (size_t i = 0; i < stasis_world_count(c->world); i++)
+		take_thread(c, i);
+}
+
+static void scan_root(void *arg, uintptr_t start, uintptr_t end, bool dead)
+{
+	struct check *c = arg;
+
+	sts_scan_memory(&c->scan, start, end);
+}
+
+static void scan_region(void *arg, uintptr_t start, uintptr_t end)
+{
+	scan_root(arg, start, end, false);
+}
+
+/* --- marking ----------------------------------------------------------------------------------- */
+
+static void mark(struct check *c, uintptr_t own_sp)
+{
+	const struct sts_root_sink sink = {.memory = scan_root, .arg = c};
+
+	sts_scan_set_mark(&c->scan, STS_MARK_REACHABLE);
+	take_threads(c, own_sp);
+	if (!sts_roots_prepare(&c->roots)) {
+		c->failed = true;
+		return;
+	}
+	c->scan.unreadable = c->roots.unreadable;
+	c->scan.n_unreadable = c->roots.n_unreadable;
+	sts_scan_follow(&c->scan);
+	sts_roots_each(&c->roots, false, &sink);
+	if (sts_settings.use_root_regions)
+		sts_regions_each(scan_region, c);
+	sts_scan_ignored(&c->scan);
+	sts_scan_set_mark(&c->scan, STS_MARK_POSSIBLE);
+	sts_roots_each(&c->roots, true, &sink);
+	sts_scan_indirect(&c->scan);
+}
+
+static bool begin(struct check *c, size_t threads)
+{
+	const struct sts_scan_options opts = {.unaligned = sts_settings.use_unaligned,
+					      .past_end = sts_settings.use_past_end,
+					      .tag = (uint64_t)sts_settings.tag_bits};
+
+	if (!sts_scan_begin(&c->scan, &opts))
+		return false;
+	if (sts_roots_begin(&c->roots, threads + 1) && sts_sums_begin(&c->sums, c->scan.live_blocks) &&
+	    sts_out_begin(&c->out, sts_settings.report_objects ? c->scan.live_blocks * 64 : 0)) {
+		c->roots.no_stacks = !sts_settings.use_stacks;
+		c->roots.tls_size = sts_modules_tls_size();
+		make_cuts(c);
+		return true;
+	}
+	return false;
+}
+
+static void tell_process(struct check *c)
+{
+	struct sts_raw_process p = {
+		.magic = STS_RAW_MAGIC,
+		.version = STS_RAW_VERSION,
+		.reason = c->reason,
+		.pid = (int32_t)RAW(getpid),
+		.ppid = (int32_t)RAW(getppid),
+		.threads = (uint32_t)stasis_world_count(c->world) + 1,
+		.sequence = sequence,
+		.time_ns = clock_ns(CLOCK_REALTIME),
+		.check_ns = c->marked - c->began,
+		.live_blocks = c->scan.live_blocks,
+		.live_bytes = c->scan.live_bytes,
+	};
+
+	sts_out_item(&c->out, STS_RAW_PROCESS, &p, sizeof(p), NULL, 0);
+}
+
+/* The stack of who checks from here outwards, its registers in it. False if there was no memory. */
+static __attribute__((noinline)) bool look(struct check *c)
+{
+	uintptr_t registers[5]; /* those that a function must keep may hold pointers */
+
+	__asm__ volatile("movq %%rbx, 0(%0)\n\tmovq %%r12, 8(%0)\n\tmovq %%r13, 16(%0)\n\tmovq %%r14, 24(%0)\n\t"
+			 "movq %%r15, 32(%0)"
+			 :
+			 : "r"(registers)
+			 : "memory");
+	if (!begin(c, stasis_world_count(c->world)))
+		return false;
+	tell_process(c);
+	mark(c, (uintptr_t)registers);
+	if (c->failed)
+		return false;
+	c->marked = clock_ns(CLOCK_MONOTONIC);
+	sts_sums_take(&c->sums, &c->out, sts_settings.show_reachable, sts_settings.report_objects);
+	return true;
+}
+
+/* --- telling --------------------------------------------------------------------------------------- */
+
+static void set_times(struct check *c)
+{
+	struct sts_raw_process *p = (void *)(c->out.data + sizeof(struct sts_raw_item));
+
+	p->pause_ns = c->pause;
+	p->check_ns = c->marked - c->began;
+}
+
+static int tell(struct check *c)
+{
+	set_times(c);
+	sts_sums_tell(&c->sums, &c->out);
+	sts_modules_tell(&c->out);
+	sts_texts_tell(&c->out);
+	sts_out_end(&c->out);
+	return sts_send(&c->out, c->sums.leaks > INT32_MAX ? INT32_MAX : (int)c->sums.leaks);
+}
+
+static void end(struct check *c)
+{
+	sts_scan_end(&c->scan);
+	sts_roots_end(&c->roots);
+	sts_sums_end(&c->sums);
+	sts_out_free(&c->out);
+}
+
+static int no_memory(void)
+{
+	sts_say("there is too little memory to look for leaks", "");
+	return -ENOMEM;
+}
+
+static struct stasis_world_opts world_opts(void)
+{
+	return (struct stasis_world_opts){.size = sizeof(struct stasis_world_opts),
+					  .flags = STASIS_WORLD_PARTIAL,
+					  .timeout_ms = sts_settings.timeout_ms};
+}
+
+static int check_here(struct check *c)
+{
+	struct stasis_world_opts opts = world_opts();
+	int r = stasis_world_stop(&opts, &c->world);
+
+	if (r < 0)
+		return r;
+	bool good = look(c);
+	(void)stasis_world_resume(c->world);
+	c->pause = clock_ns(CLOCK_MONOTONIC) - c->began;
+	sts_heap_release();
+	r = good ? tell(c) : no_memory();
+	end(c);
+	return r;
+}
+
+/* What the copy tells the original. */
+struct verdict {
+	_Atomic int done;
+	int result;
+	_Atomic uint64_t pause; /* ns, known after the copy was made */
+};
+
+static _Noreturn void look_in_copy(struct check *c, struct verdict *v)
+{
+	while ((c->pause = atomic_load(&v->pause)) == 0)
+		RAW(sched_yield);
+	v->result = look(c) ? tell(c) : no_memory();
+	atomic_store(&v->done, 1);
+	sts_os_exit(0);
+}
+
+/* The program's threads go on, and may allocate, as soon as there is a copy. -ECANCELED and the like: there is none. */
+static int copy_and_look(struct check *c, struct verdict *v)
+{
+	struct stasis_world_opts opts = world_opts();
+	int pid, r = stasis_world_stop(&opts, &c->world);
+
+	if (r < 0)
+		return r;
+	pid = sts_os_copy();
+	if (pid == 0)
+		look_in_copy(c, v);
+	(void)stasis_world_resume(c->world);
+	if (pid < 0)
+		return pid;
+	sts_heap_release();
+	atomic_store(&v->pause, clock_ns(CLOCK_MONOTONIC) - c->began + 1);
+	sts_os_reap(pid);
+	return 0;
+}
+
+static int check_in_copy(struct check *c)
+{
+	void *p;
+	struct verdict *v;
+	int r = sts_os_map_shared(sizeof(*v), &p);
+
+	if (r < 0)
+		return r;
+	v = p;
+	r = copy_and_look(c, v);
+	/* Killed, it cannot say what it was about to. The hold is gone, so that nothing is to be tried again. */
+	if (r == 0)
+		r = atomic_load(&v->done) ? v->result : 0;
+	sts_os_unmap(p, sizeof(*v));
+	return r;
+}
+
+static int check(enum sts_raw_reason reason)
+{
+	static struct check c; /* large, and only one goes on at a time */
+	int r = -ECANCELED;
+
+	memset(&c, 0, sizeof(c));
+	c.reason = reason;
+	sts_modules_prepare();
+	sts_heap_hold();
+	c.began = clock_ns(CLOCK_MONOTONIC);
+	if (sts_settings.snapshot && reason != STS_RAW_AT_EXIT)
+		r = check_in_copy(&c);
+	if (r < 0)
+		r = check_here(&c);
+	sequence++;
+	return r;
+}
+
+void sts_check_after_fork(void)
+{
+	atomic_store(&going_on, 0);
+	sequence = 0;
+}
+
+int sts_check(enum sts_raw_reason reason)
+{
+	uint32_t free = 0;
+	int r;
+
+	if (sts_heap_inside() || !atomic_compare_exchange_strong(&going_on, &free, 1))
+		return -EBUSY;
+	r = check(reason);
+	atomic_store(&going_on, 0);
+	return r;
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <asm/unistd.h>
+#include <sys/mman.h>
+
+#include "leaks/runtime/check.h"
+#include "leaks/unwind/depot.h"
+#include "leaks/unwind/unwind.h"
+#include "stopworld/x86/raw.h"
+
+bool sts_sums_begin(struct sts_sums *sums, uint64_t blocks)
+{
+	size_t n = 1024;
+	long p;
+
+	/* A stack is a node of the depot; no more pairs than blocks. */
+	while (n < 8 * (size_t)sts_depot_count() && n < 2 * blocks)
+		n *= 2;
+	*sums = (struct sts_sums){.mask = n - 1, .mapped = n * sizeof(*sums->table)};
+	p = RAW(mmap, 0, sums->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+	if ((unsigned long)p > -4096ul)
+		return false;
+	sums->table = (void *)p;
+	return true;
+}
+
+void sts_sums_end(struct sts_sums *sums)
+{
+	RAW(munmap, sums->table, sums->mapped);
+}
+
+static void add(struct sts_sums *sums, uint32_t class, uint32_t stack, uint64_t bytes)
+{
+	uint64_t hash = ((uint64_t)stack << 3 | class) * UINT64_C(0x9e3779b97f4a7c15);
+
+	for (size_t i = hash >> 20;; i++) {
+		struct sts_raw_leak *leak = &sums->table[i & sums->mask];
+
+		if (leak->class == 0) {
+			/* Full is not possible, but an endless search must not be. */
+			if (sums->n == sums->mask)
+				return;
+			sums->n++;
+			leak->class = class;
+			leak->stack = stack;
+		}
+		if (leak->class == class && leak->stack == stack) {
+			leak->blocks++;
+			leak->bytes += bytes;
+			return;
+		}
+	}
+}
+
+struct take {
+	struct sts_sums *sums;
+	struct sts_out *out;
+	bool reachable, objects;
+};
+
+static uint32_t class_of(const struct sts_chunk *chunk)
+{
+	if (sts_heap_marked(chunk, STS_MARK_REACHABLE))
+		return STS_RAW_REACHABLE;
+	if (sts_heap_marked(chunk, STS_MARK_POSSIBLE))
+		return STS_RAW_POSSIBLE;
+	return sts_heap_marked(chunk, STS_MARK_INDIRECT) ? STS_RAW_INDIRECT : STS_RAW_DEFINITE;
+}
+
+static void take_one(void *arg, const struct sts_chunk *chunk)
+{
+	struct take *t = arg;
+	uint32_t class = class_of(chunk);
+
+	if (class == STS_RAW_REACHABLE && !t->reachable)
+		return;
+	t->sums->leaks += class != STS_RAW_REACHABLE;
+	add(t->sums, class, chunk->stack, chunk->size);
+	if (t->objects) {
+		struct sts_raw_object o = {
+			.class = class, .stack = chunk->stack, .address = chunk->start, .size = chunk->size};
+
+		sts_out_item(t->out, STS_RAW_OBJECT, &o, sizeof(o), NULL, 0);
+	}
+}
+
+void sts_sums_take(struct sts_sums *sums, struct sts_out *out, bool reachable, bool objects)
+{
+	struct take t = {.sums = sums, .out = out, .reachable = reachable, .objects = objects};
+
+	sts_heap_each(take_one, &t);
+}
+
+static void tell_stack(struct sts_out *out, uint32_t stack)
+{
+	struct sts_frame known[STS_STACK_MOST];
+	struct sts_raw_frame frames[STS_STACK_MOST];
+	size_t n = sts_depot_frames(stack, known, STS_STACK_MOST);
+	struct sts_raw_stack head;
+
+	n = n < STS_STACK_MOST ? n : STS_STACK_MOST;
+	head = (struct sts_raw_stack){.id = stack, .frames = (uint32_t)n};
+	for (size_t i = 0; i < n; i++)
+		frames[i] = (struct sts_raw_frame){
+			.pc = known[i].pc, .module = known[i].module != 0 ? known[i].module : STS_RAW_NO_MODULE};
+	sts_out_item(out, STS_RAW_STACK, &head, sizeof(head), frames, n * sizeof(*frames));
+}
+
+void sts_sums_tell(const struct sts_sums *sums, struct sts_out *out)
+{
+	for (size_t i = 0; i <= sums->mask; i++) {
+		const struct sts_raw_leak *leak = &sums->table[i];
+
+		if (leak->class == 0)
+			continue;
+		/* Of classes that share a stack each tells it; the reader takes any of them. */
+		tell_stack(out, leak->stack);
+		sts_out_item(out, STS_RAW_LEAK, leak, sizeof(*leak), NULL, 0);
+	}
+}
