@@ -5,8 +5,9 @@
  *
  * What is paid for is what has changed. Each thread remembers the frames of its last capture, and where in memory each
  * was read from. A capture walks from the innermost frame outward until it meets a frame that the last one had too -
- * the same return address, stack pointer and frame pointer - and then looks whether all words that the walk read from
- * there on are what they were. As the walk is a function of these alone, its result is what it was.
+ * the same return address, stack pointer and, if the walk depends on it, frame pointer - and then looks whether all
+ * words that the walk read from there on are what they were. As the walk is a function of these alone, its result is
+ * what it was.
  */
 #ifndef STS_LEAKS_UNWIND_H
 #define STS_LEAKS_UNWIND_H
