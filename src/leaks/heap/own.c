@@ -14,7 +14,10 @@ struct mapping {
 
 static struct sts_lock lock;
 static struct mapping *_Atomic mappings;
-static uintptr_t at, end;
+/* What is left of the newest mappings; the next one's first block may begin where one of them ends. */
+static struct {
+	uintptr_t at, end, pages_at, pages_end;
+} left;
 static size_t total;
 
 /* The lock held. */
@@ -39,15 +42,15 @@ static void *alloc(size_t size)
 		m = map((size + LINE + STS_PAGE - 1) & ~(STS_PAGE - 1));
 		return m != NULL ? (char *)m + LINE : NULL;
 	}
-	if (end - at < size) {
+	if (left.end - left.at < size) {
 		m = map(MAPPING);
 		if (m == NULL)
 			return NULL;
-		at = (uintptr_t)m + LINE;
-		end = (uintptr_t)m + MAPPING;
+		left.at = (uintptr_t)m + LINE;
+		left.end = (uintptr_t)m + MAPPING;
 	}
-	at += size;
-	return (void *)(at - size);
+	left.at += size;
+	return (void *)(left.at - size);
 }
 
 void *sts_own_alloc(size_t size)
@@ -86,20 +89,19 @@ void sts_pool_put(struct sts_pool *pool, void *p)
 void *sts_own_pages(size_t size)
 {
 	enum { PIECES = 16 };
-	static uintptr_t pages_at, pages_end;
 	bool taken = sts_lock(&lock);
 	struct mapping *m;
 	void *p = NULL;
 
-	if (pages_end - pages_at < size) {
+	if (left.pages_end - left.pages_at < size) {
 		m = map(STS_PAGE + PIECES * size);
 		if (m == NULL)
 			goto out;
-		pages_at = (uintptr_t)m + STS_PAGE;
-		pages_end = (uintptr_t)m + m->size;
+		left.pages_at = (uintptr_t)m + STS_PAGE;
+		left.pages_end = (uintptr_t)m + m->size;
 	}
-	p = (void *)pages_at;
-	pages_at += size;
+	p = (void *)left.pages_at;
+	left.pages_at += size;
 out:
 	sts_unlock(&lock, taken);
 	return p;
@@ -122,6 +124,7 @@ size_t sts_own_total(void)
 
 void sts_heap_each_own(void (*f)(void *arg, uintptr_t start, uintptr_t end), void *arg)
 {
+	f(arg, (uintptr_t)&left, (uintptr_t)(&left + 1));
 	for (struct mapping *m = atomic_load_explicit(&mappings, memory_order_acquire); m != NULL; m = m->next)
 		f(arg, (uintptr_t)m, (uintptr_t)m + m->size);
 }

@@ -39,7 +39,8 @@ bool sts_scan_begin(struct sts_scan *s, const struct sts_scan_options *opts)
 
 void sts_scan_end(struct sts_scan *s)
 {
-	RAW(munmap, s->todo, s->mapped);
+	if (s->todo != NULL)
+		RAW(munmap, s->todo, s->mapped);
 }
 
 void sts_scan_set_mark(struct sts_scan *s, enum sts_mark mark)
