@@ -2,9 +2,8 @@
 /*
  * What malloc and free cost, by whatever allocator the program is run with.
  *
- *   bench-leaks-malloc loop THREADS DEPTH PAIRS   ns of CPU for a free and a malloc. Each thread has 1000 blocks of 8 to
- *                                                 519 bytes and replaces one at random, DEPTH calls deep in the stack;
- *                                                 two threads swap one block in 64.
+ *   bench-leaks-malloc loop THREADS DEPTH PAIRS   ns of CPU for a free and a malloc. Each thread has 1000 blocks of 8
+ * to 519 bytes and replaces one at random, DEPTH calls deep in the stack; two threads swap one block in 64.
  *   bench-leaks-malloc memory SIZE BLOCKS         resident bytes beyond SIZE for each block
  */
 #include <pthread.h>

@@ -14,7 +14,7 @@ static __attribute__((noinline, cold)) void *no_memory(void)
 
 STS_ENTRY void *malloc(size_t size)
 {
-	void *p = sts_heap_alloc(size, 0, STS_STACK_HERE(malloc));
+	void *p = sts_heap_alloc(size, 0, STS_STACK_HERE());
 
 	return p != NULL ? p : no_memory();
 }
@@ -30,7 +30,7 @@ STS_ENTRY void free(void *p)
 	if (__builtin_expect(by_loader(__builtin_return_address(0)), 0))
 		sts_stack_loader_freed(p);
 	if (p != NULL && !sts_heap_free(p))
-		sts_malloc_misuse("free", p);
+		sts_malloc_misuse("free", p, STS_STACK_HERE());
 }
 
 /* Old names of it. */
@@ -56,7 +56,7 @@ STS_ENTRY void *calloc(size_t n, size_t size)
 
 	if (__builtin_mul_overflow(n, size, &total))
 		return no_memory();
-	p = sts_heap_zalloc(total, STS_STACK_HERE(calloc));
+	p = sts_heap_zalloc(total, STS_STACK_HERE());
 	return p != NULL ? p : no_memory();
 }
 
@@ -70,7 +70,7 @@ static void *resize(void *p, size_t size, uint32_t stack, const char *function)
 		return to != NULL ? to : no_memory();
 	}
 	if (sts_heap_usable(p) == SIZE_MAX)
-		sts_malloc_misuse(function, p);
+		sts_malloc_misuse(function, p, stack);
 	if (size == 0) {
 		sts_heap_free(p);
 		return NULL;
@@ -81,7 +81,7 @@ static void *resize(void *p, size_t size, uint32_t stack, const char *function)
 
 STS_ENTRY void *realloc(void *p, size_t size)
 {
-	return resize(p, size, STS_STACK_HERE(realloc), "realloc");
+	return resize(p, size, STS_STACK_HERE(), "realloc");
 }
 
 STS_ENTRY void *reallocarray(void *p, size_t n, size_t size)
@@ -90,7 +90,7 @@ STS_ENTRY void *reallocarray(void *p, size_t n, size_t size)
 
 	if (__builtin_mul_overflow(n, size, &total))
 		return no_memory();
-	return resize(p, total, STS_STACK_HERE(reallocarray), "reallocarray");
+	return resize(p, total, STS_STACK_HERE(), "reallocarray");
 }
 
 /* As much as was asked for, not what there is: what lies beyond is not looked at for pointers. */
@@ -102,6 +102,6 @@ STS_ENTRY size_t malloc_usable_size(void *p)
 		return 0;
 	size = sts_heap_usable(p);
 	if (size == SIZE_MAX)
-		sts_malloc_misuse("malloc_usable_size", p);
+		sts_malloc_misuse("malloc_usable_size", p, STS_STACK_HERE());
 	return size;
 }

@@ -22,8 +22,11 @@ void *realloc(void *p, size_t size);
 void *reallocarray(void *p, size_t n, size_t size);
 size_t malloc_usable_size(void *p);
 
-/* Says that `function` was given what is no live block, as glibc does, and aborts. */
-_Noreturn void sts_malloc_misuse(const char *function, const void *p);
+/*
+ * Says that `function`, called from `stack`, was given what is no live block, as glibc does, and where the block came
+ * from if that is known; and aborts.
+ */
+_Noreturn void sts_malloc_misuse(const char *function, const void *p, uint32_t stack);
 /* Says that there is no memory and no way to tell the program, and aborts. */
 _Noreturn void sts_malloc_no_memory(const char *function);
 

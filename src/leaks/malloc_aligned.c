@@ -34,7 +34,7 @@ STS_ENTRY void *memalign(size_t align, size_t size)
 		align = 1;
 	else if (!power_of_two(align))
 		align = (size_t)1 << (64 - __builtin_clzl(align - 1));
-	return aligned(align, size, STS_STACK_HERE(memalign));
+	return aligned(align, size, STS_STACK_HERE());
 }
 
 STS_ENTRY void *aligned_alloc(size_t align, size_t size)
@@ -43,7 +43,7 @@ STS_ENTRY void *aligned_alloc(size_t align, size_t size)
 		errno = EINVAL;
 		return NULL;
 	}
-	return aligned(align, size, STS_STACK_HERE(aligned_alloc));
+	return aligned(align, size, STS_STACK_HERE());
 }
 
 /* errno is not touched, and *ret only on success. */
@@ -53,7 +53,7 @@ STS_ENTRY int posix_memalign(void **ret, size_t align, size_t size)
 
 	if (!power_of_two(align) || align % sizeof(void *) != 0)
 		return EINVAL;
-	p = sts_heap_alloc(size, align, STS_STACK_HERE(posix_memalign));
+	p = sts_heap_alloc(size, align, STS_STACK_HERE());
 	if (p == NULL)
 		return ENOMEM;
 	*ret = p;
@@ -62,7 +62,7 @@ STS_ENTRY int posix_memalign(void **ret, size_t align, size_t size)
 
 STS_ENTRY void *valloc(size_t size)
 {
-	return aligned(PAGE, size, STS_STACK_HERE(valloc));
+	return aligned(PAGE, size, STS_STACK_HERE());
 }
 
 STS_ENTRY void *pvalloc(size_t size)
@@ -71,7 +71,7 @@ STS_ENTRY void *pvalloc(size_t size)
 		errno = ENOMEM;
 		return NULL;
 	}
-	return aligned(PAGE, (size + PAGE - 1) & ~(size_t)(PAGE - 1), STS_STACK_HERE(pvalloc));
+	return aligned(PAGE, (size + PAGE - 1) & ~(size_t)(PAGE - 1), STS_STACK_HERE());
 }
 
 /* glibc's would act on a heap of its own that nobody uses. */

@@ -44,25 +44,25 @@ static inline void *make(size_t size, size_t align, uint32_t stack, bool throws)
 	void *name_(size_t size);                                                                                      \
 	STS_ENTRY void *name_(size_t size)                                                                             \
 	{                                                                                                              \
-		return make(size, 0, STS_STACK_HERE(name_), true);                                                     \
+		return make(size, 0, STS_STACK_HERE(), true);                                                          \
 	}
 #define NEW_NOTHROW(name_)                                                                                             \
 	void *name_(size_t size, const void *nothrow);                                                                 \
 	STS_ENTRY void *name_(size_t size, const void *nothrow)                                                        \
 	{                                                                                                              \
-		return make(size, 0, STS_STACK_HERE(name_), false);                                                    \
+		return make(size, 0, STS_STACK_HERE(), false);                                                         \
 	}
 #define NEW_ALIGNED(name_)                                                                                             \
 	void *name_(size_t size, size_t align);                                                                        \
 	STS_ENTRY void *name_(size_t size, size_t align)                                                               \
 	{                                                                                                              \
-		return make(size, align, STS_STACK_HERE(name_), true);                                                 \
+		return make(size, align, STS_STACK_HERE(), true);                                                      \
 	}
 #define NEW_ALIGNED_NOTHROW(name_)                                                                                     \
 	void *name_(size_t size, size_t align, const void *nothrow);                                                   \
 	STS_ENTRY void *name_(size_t size, size_t align, const void *nothrow)                                          \
 	{                                                                                                              \
-		return make(size, align, STS_STACK_HERE(name_), false);                                                \
+		return make(size, align, STS_STACK_HERE(), false);                                                     \
 	}
 /* Whatever tells size, alignment or nothrow: all free. */
 #define DELETE(name_)                                                                                                  \
@@ -70,7 +70,7 @@ static inline void *make(size_t size, size_t align, uint32_t stack, bool throws)
 	STS_ENTRY void name_(void *p)                                                                                  \
 	{                                                                                                              \
 		if (p != NULL && !sts_heap_free(p))                                                                    \
-			sts_malloc_misuse("operator delete", p);                                                       \
+			sts_malloc_misuse("operator delete", p, STS_STACK_HERE());                                     \
 	}
 
 /* clang-format off */

@@ -68,13 +68,24 @@ static struct sts_cache *acquire(void)
 	return cache;
 }
 
+/*
+ * The process may be copied (fork) between any two steps, and the copy takes other threads' caches apart: a block must
+ * never be in the cache and elsewhere, at worst in neither.
+ */
+static void step(void)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
 static void empty(struct sts_cache *cache)
 {
 	for (unsigned i = 0; i < STS_CLASSES; i++) {
 		struct sts_bin *bin = &cache->bins[i];
+		uint32_t n = bin->count;
 
-		sts_central_give(i, bin->items, bin->count);
 		bin->count = 0;
+		step();
+		sts_central_give(i, bin->items, n);
 	}
 }
 
@@ -112,7 +123,7 @@ static bool have_key(void)
 }
 
 /* setspecific may allocate: the cache is there already. A thread that comes before there is a key keeps its cache. */
-static bool get_ready(struct sts_self *self)
+bool sts_cache_get_ready(struct sts_self *self)
 {
 	struct sts_cache *cache;
 
@@ -134,7 +145,7 @@ static void *alloc_bare(unsigned class, uint64_t word)
 {
 	struct sts_item item;
 
-	if (sts_central_take(class, &item, 1) == 0)
+	if (sts_locks != 0 || sts_central_take(class, &item, 1) == 0)
 		return NULL;
 	atomic_store_explicit(item.word, word, memory_order_release);
 	return item.p;
@@ -146,7 +157,7 @@ static __attribute__((noinline)) void *alloc_slowly(unsigned class, uint64_t wor
 	struct sts_bin *bin;
 	void *p = NULL;
 
-	if (self->inside || (self->cache == NULL && !get_ready(self)))
+	if (self->inside || (self->cache == NULL && !sts_cache_get_ready(self)))
 		return alloc_bare(class, word);
 	self->inside = 1;
 	atomic_signal_fence(memory_order_seq_cst);
@@ -187,21 +198,32 @@ static __attribute__((noinline)) void free_slowly(unsigned class, struct sts_ite
 	struct sts_bin *bin;
 	uint32_t half;
 
-	if (self->inside || (self->cache == NULL && !get_ready(self))) {
-		sts_central_give(class, &item, 1);
+	if (self->inside || (self->cache == NULL && !sts_cache_get_ready(self))) {
+		/* In a handler that interrupted who holds a lock: the block stays unused. */
+		if (sts_locks == 0)
+			sts_central_give(class, &item, 1);
 		return;
 	}
 	self->inside = 1;
 	atomic_signal_fence(memory_order_seq_cst);
 	bin = &self->cache->bins[class];
 	if (bin->count == bin->room) {
+		struct sts_item moved[MOST_BLOCKS / 2];
+
+		/* The upper half, which was used last, stays. */
 		half = bin->room / 2;
-		sts_central_give(class, bin->items, half);
-		for (uint32_t i = half; i < bin->count; i++)
-			bin->items[i - half] = bin->items[i];
 		bin->count -= half;
+		step();
+		for (uint32_t i = 0; i < half; i++) {
+			moved[i] = bin->items[i];
+			bin->items[i] = bin->items[i + bin->count];
+		}
+		step();
+		sts_central_give(class, moved, half);
 	}
-	bin->items[bin->count++] = item;
+	bin->items[bin->count] = item;
+	step();
+	bin->count++;
 	atomic_signal_fence(memory_order_seq_cst);
 	self->inside = 0;
 }
@@ -219,7 +241,9 @@ void sts_small_free(unsigned class, struct sts_item item)
 	bin = &cache->bins[class];
 	self->inside = 1;
 	atomic_signal_fence(memory_order_seq_cst);
-	bin->items[bin->count++] = item;
+	bin->items[bin->count] = item;
+	step();
+	bin->count++;
 	atomic_signal_fence(memory_order_seq_cst);
 	self->inside = 0;
 }

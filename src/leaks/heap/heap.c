@@ -29,8 +29,12 @@ static void *try_alloc(size_t size, size_t align, uint32_t stack, bool *zero_ret
 
 static __attribute__((noinline)) void *alloc_rarely(size_t size, size_t align, uint32_t stack, bool *zero_ret)
 {
-	void *p = try_alloc(size, align, stack, zero_ret);
+	void *p;
 
+	*zero_ret = false;
+	if (sts_locks != 0)
+		return sts_spare_alloc(size, align);
+	p = try_alloc(size, align, stack, zero_ret);
 	if (p != NULL || size > (size_t)1 << STS_ADDRESS_BITS)
 		return p;
 	/* Both are to be done. */
@@ -94,13 +98,23 @@ bool sts_heap_free(void *p)
 	sts_word *word = live_word_at(p, &span, &value);
 
 	if (unlikely(word == NULL))
-		return false;
-	atomic_store_explicit(word, 0, memory_order_relaxed);
+		return sts_spare_size(p) != SIZE_MAX;
+	/* Who allocated it is kept, lest it be freed twice. */
+	atomic_store_explicit(word, (uint32_t)value, memory_order_relaxed);
 	if (likely(span->unit != 0))
 		sts_small_free(span->class, (struct sts_item){p, word});
-	else
+	else if (sts_locks == 0)
 		sts_big_free(span);
 	return true;
+}
+
+uint32_t sts_heap_freed(const void *p)
+{
+	struct sts_span *span;
+	sts_word *word = word_at(p, &span);
+	uint64_t value = word != NULL ? atomic_load_explicit(word, memory_order_relaxed) : 0;
+
+	return (value & STS_WORD_LIVE) == 0 ? (uint32_t)value : 0;
 }
 
 static size_t word_size(const struct sts_span *span, uint64_t word)
@@ -114,12 +128,23 @@ size_t sts_heap_usable(const void *p)
 	struct sts_span *span;
 	uint64_t value;
 
-	return live_word_at(p, &span, &value) != NULL ? word_size(span, value) : SIZE_MAX;
+	return live_word_at(p, &span, &value) != NULL ? word_size(span, value) : sts_spare_size(p);
 }
 
 static bool fits(const struct sts_span *span, size_t size)
 {
 	return span->unit != 0 && size <= span->unit && (size > span->unit / 2 || span->unit <= 64);
+}
+
+static void *move(void *p, size_t old_size, size_t size, uint32_t stack)
+{
+	void *to = sts_heap_alloc(size, 0, stack);
+
+	if (to == NULL)
+		return NULL;
+	memcpy(to, p, old_size < size ? old_size : size);
+	sts_heap_free(p);
+	return to;
 }
 
 void *sts_heap_resize(void *p, size_t size, uint32_t stack)
@@ -128,23 +153,16 @@ void *sts_heap_resize(void *p, size_t size, uint32_t stack)
 	uint64_t value;
 	sts_word *word = live_word_at(p, &span, &value);
 	void *to;
-	size_t old_size;
 
 	if (word == NULL)
-		return NULL;
+		return sts_spare_size(p) != SIZE_MAX ? move(p, sts_spare_size(p), size, stack) : NULL;
 	if (fits(span, size)) {
 		atomic_store_explicit(word, sts_word_make(stack, size), memory_order_release);
 		return p;
 	}
-	if (span->unit == 0 && (to = sts_big_resize(span, size, stack)) != NULL)
+	if (span->unit == 0 && sts_locks == 0 && (to = sts_big_resize(span, size, stack)) != NULL)
 		return to;
-	old_size = word_size(span, value);
-	to = sts_heap_alloc(size, 0, stack);
-	if (to == NULL)
-		return NULL;
-	memcpy(to, p, old_size < size ? old_size : size);
-	sts_heap_free(p);
-	return to;
+	return move(p, word_size(span, value), size, stack);
 }
 
 bool sts_heap_ignore(const void *p)

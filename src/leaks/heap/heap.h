@@ -38,6 +38,8 @@ void *sts_heap_alloc(size_t size, size_t align, uint32_t stack);
 void *sts_heap_zalloc(size_t size, uint32_t stack);
 /* False if p is not the start of a live block (or was freed already), and then nothing was done. */
 bool sts_heap_free(void *p);
+/* Who allocated the block that began at p and is free now, 0 if there was none. */
+uint32_t sts_heap_freed(const void *p);
 /* The size as requested; SIZE_MAX if p is not the start of a live block. */
 size_t sts_heap_usable(const void *p);
 /* As realloc for a live block p and a size that may be 0: NULL when there is no memory, and then p is as it was. */

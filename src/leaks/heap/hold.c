@@ -9,7 +9,10 @@ enum { SPINS = 100 };
 /* Who holds the heap: thread id, 0 for nobody. */
 static _Atomic int32_t holder;
 static unsigned depth;
+static uint32_t held_locks;
 static struct sts_lock hold_lock;
+
+__thread uint32_t sts_locks __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 static bool held_by_me(void)
 {
@@ -58,10 +61,14 @@ void sts_heap_hold(void)
 	lock_all();
 	atomic_store_explicit(&holder, sts_os_heap_tid(), memory_order_relaxed);
 	depth = 1;
+	/* The holder may go on allocating: it passes through the locks. */
+	held_locks = sts_locks;
+	sts_locks = 0;
 }
 
 static void unlock_all(void)
 {
+	sts_locks = held_locks;
 	sts_own_unlock_all();
 	sts_depot_unlock_all();
 	sts_module_unlock_all();

@@ -245,10 +245,16 @@ void sts_central_trim(void);
 void *sts_small_alloc(unsigned class, uint64_t word);
 void sts_small_free(unsigned class, struct sts_item item);
 void sts_cache_after_fork(void);
+/* Give this thread a cache if it has none yet; false if it is to have none. */
+bool sts_cache_get_ready(struct sts_self *self);
 void sts_cache_lock_all(void);
 void sts_cache_unlock_all(void);
 /* The calling thread's cache. */
 void sts_cache_trim(void);
+
+/* spare.c: when the calling thread holds a lock. SIZE_MAX: not from there. */
+void *sts_spare_alloc(size_t size, size_t align);
+size_t sts_spare_size(const void *p);
 
 /* big.c: large and huge blocks. */
 void *sts_big_alloc(size_t size, size_t align, uint32_t stack, bool *zero_ret);

@@ -15,6 +15,9 @@ struct sts_lock {
 	_Atomic uint32_t word; /* 0 free, 1 taken, 2 taken and somebody sleeps */
 };
 
+/* How many locks this thread holds or waits for: if it is interrupted meanwhile, the handler must not wait for one. */
+extern __thread uint32_t sts_locks __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
 bool sts_lock_slow(struct sts_lock *lock);
 void sts_lock_wake(struct sts_lock *lock);
 
@@ -23,6 +26,8 @@ static inline bool sts_lock(struct sts_lock *lock)
 {
 	uint32_t free = 0;
 
+	sts_locks++;
+	atomic_signal_fence(memory_order_seq_cst);
 	if (__builtin_expect(atomic_compare_exchange_strong_explicit(&lock->word, &free, 1, memory_order_acquire,
 								     memory_order_relaxed),
 			     1))
@@ -34,6 +39,8 @@ static inline void sts_unlock(struct sts_lock *lock, bool taken)
 {
 	if (taken && atomic_exchange_explicit(&lock->word, 0, memory_order_release) == 2)
 		sts_lock_wake(lock);
+	atomic_signal_fence(memory_order_seq_cst);
+	sts_locks--;
 }
 
 #endif

@@ -11,7 +11,7 @@
 #include "leaks/unwind/rows.h"
 
 enum {
-	/* Of a thread that has no memory of captures: at its very beginning and end. */
+	/* Of a thread that has no memory of captures: at its very end, or in a handler that interrupted a capture. */
 	BARE_MOST = 48,
 	WORD = sizeof(uintptr_t),
 };
@@ -280,7 +280,7 @@ static inline uint32_t callers(struct sts_unwind *u, const struct state *s)
 
 static __attribute__((noinline)) struct sts_unwind *make_memory(struct sts_self *self)
 {
-	if (self->cache == NULL)
+	if (self->cache == NULL && !sts_cache_get_ready(self))
 		return NULL;
 	if (self->cache->unwind == NULL)
 		self->cache->unwind = sts_own_alloc(sizeof(struct sts_unwind));
@@ -306,6 +306,9 @@ static inline uint32_t from_state(const struct state *s, uintptr_t entry, unsign
 	struct sts_unwind *u = self->unwind;
 	uint32_t caller;
 
+	/* In a signal handler that must not wait for a lock, which a new row or node may need. */
+	if (unlikely(sts_locks != 0))
+		return 0;
 	/* A signal handler that interrupts a capture finds its memory in disorder. */
 	if (unlikely(depth != 0 || self->capturing || (u == NULL && (u = make_memory(self)) == NULL)))
 		return from_state_bare(s, entry, depth);

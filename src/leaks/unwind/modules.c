@@ -9,8 +9,10 @@
 #include <link.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "leaks/heap/inner.h"
+#include "leaks/unwind/rows.h"
 #include "stopworld/x86/raw.h"
 
 #define BLOCK 256u
@@ -179,6 +181,46 @@ static unsigned search(const void *handle, uintptr_t address)
 	return 0;
 }
 
+static bool is_elf(uintptr_t address)
+{
+	return (address & (STS_PAGE - 1)) == 0 && sts_readable(address) &&
+	       memcmp((const void *)address, ELFMAG, SELFMAG) == 0;
+}
+
+/* Where the ELF header is. The loader tells of each segment alone if there is room for others between them. */
+static uintptr_t image_of(const struct found_object *found)
+{
+	uintptr_t start = (uintptr_t)found->map_start, phdr = getauxval(AT_PHDR) & ~(STS_PAGE - 1);
+
+	if (is_elf(start))
+		return start;
+	if (found->link_map == NULL)
+		return 0;
+	if (found->link_map->l_name != NULL && *found->link_map->l_name == '\0' && is_elf(phdr))
+		return phdr;
+	return is_elf(found->link_map->l_addr) ? found->link_map->l_addr : 0;
+}
+
+/* How much memory the image takes, of which there may be gaps. 0 if that cannot be known. */
+static size_t image_size(uintptr_t image)
+{
+	const Elf64_Ehdr *e = (const void *)image;
+	const Elf64_Phdr *p = (const void *)(image + e->e_phoff);
+	uint64_t lo = UINT64_MAX, hi = 0;
+
+	if (e->e_phoff > STS_PAGE / 2 || e->e_phnum == 0 || e->e_phoff + e->e_phnum * sizeof(*p) > STS_PAGE)
+		return 0;
+	for (unsigned i = 0; i < e->e_phnum; i++) {
+		if (p[i].p_type != PT_LOAD)
+			continue;
+		if (p[i].p_vaddr < lo)
+			lo = p[i].p_vaddr & ~(STS_PAGE - 1);
+		if (p[i].p_vaddr + p[i].p_memsz > hi)
+			hi = p[i].p_vaddr + p[i].p_memsz;
+	}
+	return hi > lo ? hi - lo : 0;
+}
+
 static __attribute__((noinline)) unsigned add(const struct found_object *found)
 {
 	struct sts_module module = {.base = (uintptr_t)found->map_start,
@@ -187,13 +229,18 @@ static __attribute__((noinline)) unsigned add(const struct found_object *found)
 				    .alive = true,
 				    .handle = found->link_map};
 	const char *path = found->link_map != NULL && found->link_map->l_name != NULL ? found->link_map->l_name : "";
+	uintptr_t image = image_of(found);
 	char buffer[PATH_MAX];
 	unsigned number;
 	bool taken;
 
 	if (*path == '\0')
 		path = own_path(buffer);
-	sts_module_read_elf(found->map_start, module.end - module.base, &module);
+	if (image != 0 && image_size(image) != 0) {
+		module.base = image;
+		module.end = image + image_size(image);
+		sts_module_read_elf((const void *)image, module.end - image, &module);
+	}
 	taken = sts_lock(&lock);
 	number = enter(&module, path);
 	sts_unlock(&lock, taken);

@@ -62,8 +62,12 @@ static struct sts_row find(const struct sts_module *module, uintptr_t pc, bool e
 		return without_table(pc, exact);
 	cfi = (struct sts_cfi){module->hdr, module->hdr_size, module->segment_lo, module->segment_hi};
 	/* A signal's return is described at its first byte; nothing was called before it. */
-	if (!sts_cfi_row(&cfi, exact ? pc : pc - 1, &row))
+	if (!sts_cfi_row(&cfi, exact ? pc : pc - 1, &row)) {
+		/* Not called, but made to return to a function's beginning: at the bottom of a coroutine. */
+		if (!exact && !sts_stack_frame_pointers && sts_cfi_row(&cfi, pc, &row))
+			return (struct sts_row){.kind = STS_ROW_END};
 		return without_table(pc, exact);
+	}
 	if (sts_stack_frame_pointers && row.kind != STS_ROW_SIGNAL && row.kind != STS_ROW_END)
 		return without_table(pc, exact);
 	return row;

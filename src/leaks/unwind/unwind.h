@@ -30,8 +30,15 @@ void sts_stack_use_frame_pointers(bool use);
  */
 uint32_t sts_stack_from(const void *frame, uintptr_t entry);
 
-/* In a function that keeps a frame pointer. */
-#define STS_STACK_HERE(function_) sts_stack_from(__builtin_frame_address(0), (uintptr_t)(function_) + 1)
+/* An address in the function it is used in. */
+#define STS_HERE()                                                                                                     \
+	({                                                                                                             \
+		uintptr_t here_;                                                                                       \
+		__asm__("leaq 0(%%rip), %0" : "=r"(here_));                                                            \
+		here_;                                                                                                 \
+	})
+/* In a function that keeps a frame pointer and is inlined nowhere. */
+#define STS_STACK_HERE() sts_stack_from(__builtin_frame_address(0), STS_HERE())
 
 /* The caller's stack, or that of the ucontext_t of a signal handler; `depth` as sts_stack_depth. */
 uint32_t sts_stack_capture(const void *context, unsigned depth);

@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <unwind.h>
 
-enum { MOST = 600, SHOWN = 10 };
+enum { MOST = 600, SHOWN = 10, DEEP = 480 };
 
 struct stack {
 	uintptr_t pcs[MOST];
@@ -23,14 +23,18 @@ struct stack {
 };
 
 static __thread int inside __attribute__((tls_model("initial-exec")));
-static _Atomic unsigned long compared, different, longest;
+static _Atomic unsigned long compared, different, longer, longest;
 static size_t (*stack_of)(const void *p, uintptr_t *pcs, size_t max);
 
 static _Unwind_Reason_Code add(struct _Unwind_Context *context, void *arg)
 {
 	struct stack *s = arg;
-	uintptr_t pc = _Unwind_GetIP(context);
+	int before = 0;
+	uintptr_t pc = _Unwind_GetIPInfo(context, &before);
 
+	/* Of a frame that a signal interrupted; the library tells of all frames where they go on, less or more. */
+	if (pc != 0 && before)
+		pc++;
 	if (pc == 0 || s->n == MOST)
 		return _URC_END_OF_STACK;
 	s->pcs[s->n++] = pc;
@@ -53,13 +57,13 @@ static void say(const char *format, ...)
 
 static void show(const char *who, const uintptr_t *pcs, size_t n)
 {
-	say("%s\n", who);
-	for (size_t i = 0; i < n && i < 40; i++) {
+	say("%s: %lu\n", who, n);
+	for (size_t i = n > 40 ? n - 40 : 0; i < n; i++) {
 		Dl_info info;
 
 		if (dladdr((void *)(pcs[i] - 1), &info) != 0)
-			say("  %#lx %s %s+%#lx\n", pcs[i], info.dli_sname != NULL ? info.dli_sname : "?", info.dli_fname,
-			    pcs[i] - (uintptr_t)info.dli_fbase);
+			say("  %#lx %s %s+%#lx\n", pcs[i], info.dli_sname != NULL ? info.dli_sname : "?",
+			    info.dli_fname, pcs[i] - (uintptr_t)info.dli_fbase);
 		else
 			say("  %#lx\n", pcs[i]);
 	}
@@ -82,10 +86,16 @@ static void compare(const void *p, uintptr_t caller)
 	atomic_fetch_add(&compared, 1);
 	if ((unsigned long)theirs.n > longest)
 		longest = (unsigned long)theirs.n;
-	/* What is cut is compared as far as it goes. */
-	if (i < n && (n - i == (size_t)(theirs.n - j) || n == 65) &&
-	    memcmp(&ours[i], &theirs.pcs[j], (n - i) * sizeof(*ours)) == 0)
+	/* What is very deep is cut. */
+	if (theirs.n - j > DEEP && i < n)
+		theirs.n = j + (int)(n - i);
+	/* Ours may go on where code without tables keeps frame pointers. */
+	if (i < n && n - i >= (size_t)(theirs.n - j) &&
+	    memcmp(&ours[i], &theirs.pcs[j], (size_t)(theirs.n - j) * sizeof(*ours)) == 0) {
+		if (n - i > (size_t)(theirs.n - j))
+			atomic_fetch_add(&longer, 1);
 		return;
+	}
 	if (atomic_fetch_add(&different, 1) < SHOWN) {
 		show("libstasis-leaks:", ours, n);
 		show("libgcc:", theirs.pcs, (size_t)theirs.n);
@@ -99,7 +109,7 @@ static void *look_up(const char *name)
 	inside++;
 	p = dlsym(RTLD_NEXT, name);
 	if (stack_of == NULL)
-		stack_of = (size_t (*)(const void *, uintptr_t *, size_t))dlsym(RTLD_NEXT, "__stasis_leaks_stack_of");
+		stack_of = dlsym(RTLD_NEXT, "__stasis_leaks_stack_of");
 	inside--;
 	return p;
 }
@@ -151,5 +161,5 @@ void *operator_new(size_t size)
 static __attribute__((destructor)) void end(void)
 {
 	inside++;
-	say("compared %lu different %lu longest %lu\n", compared, different, longest);
+	say("compared %lu different %lu longer %lu longest %lu\n", compared, different, longer, longest);
 }
