@@ -1,37 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What the scan asks: no locks, no writing but of marks. */
-#include "leaks/heap/inner.h"
-
-/* True if the block is live. */
-static inline bool describe(const struct sts_span *span, uint32_t index, struct sts_chunk *ret)
-{
-	uint64_t word = atomic_load_explicit(&span->words[index], memory_order_acquire);
-
-	if ((word & STS_WORD_LIVE) == 0)
-		return false;
-	ret->start = span->start + (uintptr_t)index * span->unit;
-	ret->size = span->unit != 0 ? (uint16_t)(word >> STS_WORD_SIZE_SHIFT) : atomic_load(&span->size);
-	ret->stack = (uint32_t)word;
-	ret->state = (uint8_t)(word >> STS_WORD_FLAGS_SHIFT);
-	/* A page has as many marks as the smallest blocks need. */
-	ret->index = (uint32_t)(span->page * (STS_PAGE / STS_GRANULE)) + index;
-	ret->region = span->region;
-	return true;
-}
+#include "leaks/heap/look.h"
 
 bool sts_heap_find(uintptr_t address, struct sts_chunk *ret)
 {
-	const struct sts_span *span = sts_span_find(address);
-	uint32_t index = 0;
+	struct sts_place place;
 
-	if (span == NULL || address < span->start)
-		return false;
-	if (span->unit != 0) {
-		index = sts_span_index(span, address - span->start);
-		if (index >= span->count)
-			return false;
-	}
-	return describe(span, index, ret) && address - ret->start < ret->size + (ret->size == 0);
+	return sts_place_find(address, &place) && sts_place_look(&place, ret);
 }
 
 static _Atomic uint64_t *mark_word(const struct sts_chunk *chunk, unsigned class)
@@ -72,7 +47,7 @@ static void each_of_span(const struct sts_span *span, void (*f)(void *arg, const
 	struct sts_chunk chunk;
 
 	for (uint32_t i = 0; i < span->count; i++)
-		if (describe(span, i, &chunk))
+		if (sts_span_describe(span, i, &chunk))
 			f(arg, &chunk);
 }
 

@@ -63,18 +63,53 @@ static void found(struct sts_scan *s, const struct sts_chunk *chunk)
 	if (chunk->start == s->self || found_before(s, chunk) || !sts_heap_mark(chunk, s->mark))
 		return;
 	/* Every lost block is looked into anyway. */
-	if (chunk->size >= WORD && s->mark != STS_MARK_INDIRECT && s->n_todo < s->room)
-		s->todo[s->n_todo++] = (struct sts_scan_range){chunk->start, chunk->start + chunk->size};
+	if (chunk->size < WORD || s->mark == STS_MARK_INDIRECT || s->n_todo == s->room)
+		return;
+	__builtin_prefetch((const void *)chunk->start);
+	s->todo[s->n_todo++] = (struct sts_scan_range){chunk->start, chunk->start + chunk->size};
+}
+
+static void look(struct sts_scan *s, const struct sts_place *place)
+{
+	struct sts_chunk chunk;
+
+	if (sts_place_look(place, &chunk))
+		found(s, &chunk);
+}
+
+/* Look at those that wait for their block's word. */
+static void look_all(struct sts_scan *s)
+{
+	for (unsigned n = s->n_places < STS_SCAN_AHEAD ? s->n_places : STS_SCAN_AHEAD; n > 0; n--)
+		look(s, &s->places[(s->n_places - n) % STS_SCAN_AHEAD]);
+	s->n_places = 0;
+}
+
+/* Who is found now is looked at some words later, when its block's word has come into the cache. */
+static void find(struct sts_scan *s, uintptr_t address)
+{
+	struct sts_place place;
+
+	if (!sts_place_find(address, &place))
+		return;
+	if (s->n_places >= STS_SCAN_AHEAD)
+		look(s, &s->places[s->n_places % STS_SCAN_AHEAD]);
+	s->places[s->n_places++ % STS_SCAN_AHEAD] = place;
+}
+
+static void find_past_end(struct sts_scan *s, uintptr_t word)
+{
+	struct sts_chunk chunk;
+
+	if (sts_heap_find(word - 1, &chunk) && word == chunk.start + chunk.size)
+		found(s, &chunk);
 }
 
 static void candidate(struct sts_scan *s, uintptr_t word)
 {
-	struct sts_chunk chunk;
-
-	if (sts_heap_find(word, &chunk))
-		found(s, &chunk);
-	if (s->opts.past_end && sts_heap_find(word - 1, &chunk) && word == chunk.start + chunk.size)
-		found(s, &chunk);
+	find(s, word);
+	if (__builtin_expect(s->opts.past_end, 0))
+		find_past_end(s, word);
 }
 
 void sts_scan_word(struct sts_scan *s, uintptr_t word)
@@ -142,12 +177,28 @@ static void scan_block(struct sts_scan *s, uintptr_t start, uintptr_t end)
 		scan_readable(s, start, end);
 }
 
+/* Blocks wait in a row for their memory to come into the cache. */
 void sts_scan_follow(struct sts_scan *s)
 {
-	while (s->n_todo > 0) {
-		struct sts_scan_range r = s->todo[--s->n_todo];
+	struct sts_scan_range row[STS_SCAN_AHEAD];
+	unsigned first = 0, n = 0;
 
-		scan_block(s, r.start, r.end);
+	for (;;) {
+		while (n < STS_SCAN_AHEAD && s->n_todo > 0) {
+			struct sts_scan_range r = s->todo[--s->n_todo];
+
+			__builtin_prefetch((const void *)r.start);
+			row[(first + n++) % STS_SCAN_AHEAD] = r;
+		}
+		if (n == 0) {
+			look_all(s);
+			if (s->n_todo == 0)
+				return;
+			continue;
+		}
+		scan_block(s, row[first].start, row[first].end);
+		first = (first + 1) % STS_SCAN_AHEAD;
+		n--;
 	}
 }
 
@@ -187,6 +238,7 @@ static void look_into(void *arg, const struct sts_chunk *chunk)
 		return;
 	s->self = chunk->start;
 	scan_block(s, chunk->start, chunk->start + chunk->size);
+	look_all(s);
 }
 
 void sts_scan_indirect(struct sts_scan *s)

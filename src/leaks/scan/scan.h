@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "leaks/heap/heap.h"
+#include "leaks/heap/look.h"
 
 /* Sets of marks. */
 enum sts_mark {
@@ -31,6 +31,9 @@ struct sts_scan_range {
 	uintptr_t start, end;
 };
 
+/* So many addresses, and blocks, are on their way into the cache. */
+#define STS_SCAN_AHEAD 16
+
 struct sts_scan {
 	struct sts_scan_options opts;
 	uintptr_t lo, size;	     /* of all of the heap: what a pointer is compared with first */
@@ -39,6 +42,8 @@ struct sts_scan {
 	size_t mapped;				 /* bytes of todo */
 	const struct sts_scan_range *unreadable; /* parts of the heap that the program has protected, in order */
 	size_t n_unreadable;
+	struct sts_place places[STS_SCAN_AHEAD];
+	unsigned n_places;  /* put there so far; the last ones are there */
 	enum sts_mark mark; /* that is being given */
 	uintptr_t self;	    /* the lost block that is being looked into */
 	uint64_t live_blocks, live_bytes;
