@@ -9,6 +9,9 @@
 
 enum { PAGE = 4096 };
 
+extern const char sts_aligned_linked;
+const char sts_aligned_linked = 1;
+
 static bool power_of_two(size_t n)
 {
 	return n != 0 && (n & (n - 1)) == 0;

@@ -12,6 +12,9 @@ static void release_child(void)
 	sts_runtime_after_fork();
 }
 
+extern const char sts_start_linked;
+const char sts_start_linked = 1;
+
 static __attribute__((constructor)) void start(void)
 {
 	sts_stack_start();

@@ -371,12 +371,15 @@ uintptr_t sts_stack_loader_lo, sts_stack_loader_hi;
 
 void sts_stack_start(void)
 {
-	const struct sts_module *loader = sts_module_get(sts_module_at(getauxval(AT_BASE)));
+	const struct sts_module *loader;
 
+	sts_module_start();
+	loader = sts_module_get(sts_module_at(getauxval(AT_BASE)));
 	if (loader != NULL) {
 		sts_stack_loader_lo = loader->base;
 		sts_stack_loader_hi = loader->end;
 	}
+	forget(); /* addresses that nothing was known of before */
 }
 
 void sts_stack_loader_freed(const void *p)

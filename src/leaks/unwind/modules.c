@@ -97,6 +97,7 @@ bool sts_module_read_elf(const uint8_t *image, size_t size, struct sts_module *r
 	for (unsigned i = 0; i < n; i++)
 		if (p[i].p_type == PT_LOAD && p[i].p_vaddr < first)
 			first = p[i].p_vaddr & ~(STS_PAGE - 1);
+	ret->bias = (uintptr_t)image - first;
 	for (unsigned i = 0; i < n; i++) {
 		const uint8_t *at = image + (p[i].p_vaddr - first);
 
@@ -190,15 +191,9 @@ static bool is_elf(uintptr_t address)
 /* Where the ELF header is. The loader tells of each segment alone if there is room for others between them. */
 static uintptr_t image_of(const struct found_object *found)
 {
-	uintptr_t start = (uintptr_t)found->map_start, phdr = getauxval(AT_PHDR) & ~(STS_PAGE - 1);
-
-	if (is_elf(start))
-		return start;
-	if (found->link_map == NULL)
-		return 0;
-	if (found->link_map->l_name != NULL && *found->link_map->l_name == '\0' && is_elf(phdr))
-		return phdr;
-	return is_elf(found->link_map->l_addr) ? found->link_map->l_addr : 0;
+	if (is_elf((uintptr_t)found->map_start))
+		return (uintptr_t)found->map_start;
+	return found->link_map != NULL && is_elf(found->link_map->l_addr) ? found->link_map->l_addr : 0;
 }
 
 /* How much memory the image takes, of which there may be gaps. 0 if that cannot be known. */
@@ -292,13 +287,50 @@ static unsigned at_without_glibc(uintptr_t address)
 	return number;
 }
 
+static bool started;
+
+void sts_module_start(void)
+{
+	started = true;
+}
+
+/*
+ * The program itself, without asking the loader: in a static program that allocates while it sets up what is asked. Its
+ * header lies on the page of the program headers.
+ */
+static unsigned at_in_program(uintptr_t address)
+{
+	static _Atomic uintptr_t image;
+	static _Atomic size_t size;
+	uintptr_t start = atomic_load_explicit(&image, memory_order_acquire);
+	struct found_object found = {.link_map = NULL};
+	unsigned number;
+
+	if (start == 0) {
+		start = getauxval(AT_PHDR) & ~(STS_PAGE - 1);
+		atomic_store(&size, is_elf(start) ? image_size(start) : 0);
+		atomic_store_explicit(&image, start, memory_order_release);
+	}
+	if (address - start >= atomic_load(&size))
+		return 0;
+	number = search(NULL, address);
+	if (number != 0)
+		return number;
+	found.map_start = (void *)start;
+	return add(&found);
+}
+
 unsigned sts_module_at(uintptr_t address)
 {
 	struct found_object found;
-	unsigned number;
+	unsigned number = at_in_program(address);
 
+	if (number != 0)
+		return number;
 	if (find_object == NULL)
 		return at_without_glibc(address);
+	if (!started && getauxval(AT_BASE) == 0)
+		return 0;
 	if (find_object((void *)address, &found) != 0)
 		return 0;
 	number = search(found.link_map, address);

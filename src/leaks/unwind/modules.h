@@ -27,6 +27,8 @@ struct sts_module {
 
 /* The number of the module that holds an address, 0 if none does. */
 unsigned sts_module_at(uintptr_t address);
+/* The program's constructors run: the loader can be asked in static programs too. */
+void sts_module_start(void);
 unsigned sts_module_count(void);
 /* NULL if there is none of this number. What is pointed to remains. */
 const struct sts_module *sts_module_get(unsigned number);
