@@ -123,13 +123,13 @@ static void give(void *arg, uintptr_t start, uintptr_t end)
 	static uintptr_t copy[8192];
 
 	if (!w->risky) {
-		w->sink->memory(w->sink->arg, start, end, w->dead);
+		w->sink->memory(w->sink->arg, start, end, true);
 		return;
 	}
 	while (start < end) {
 		size_t n = sts_roots_copy(start, copy, end - start < sizeof(copy) ? end - start : sizeof(copy));
 
-		w->sink->memory(w->sink->arg, (uintptr_t)copy, (uintptr_t)copy + n, w->dead);
+		w->sink->memory(w->sink->arg, (uintptr_t)copy, (uintptr_t)copy + n, false);
 		start += n > 0 ? n : PAGE;
 	}
 }
