@@ -345,7 +345,9 @@ static void try_step(struct doctor_trial *t)
 	status = sts_doctor_wait(t, pid);
 	if (status < 0)
 		return;
-	if (WSTOPSIG(status) == SIGTRAP && ptrace(PTRACE_GETSIGINFO, pid, 0, &info) == 0 && info.si_code == TRAP_TRACE)
+	/* TRAP_BRKPT: it stood in a system call, and the step was the rest of that. */
+	if (WSTOPSIG(status) == SIGTRAP && ptrace(PTRACE_GETSIGINFO, pid, 0, &info) == 0 &&
+	    (info.si_code == TRAP_TRACE || info.si_code == TRAP_BRKPT))
 		sts_doctor_answer(t, DOCTOR_OK, "", "single instructions can be run (PTRACE_SINGLESTEP)");
 	else
 		sts_doctor_answer(t, DOCTOR_NO, "", "a single step gave stop %#x", status);

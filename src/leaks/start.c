@@ -6,14 +6,14 @@
 #include "leaks/runtime/runtime.h"
 #include "leaks/unwind/depot.h"
 
+extern const char sts_start_linked;
+const char sts_start_linked = 1;
+
 static void release_child(void)
 {
 	sts_heap_release_child();
 	sts_runtime_after_fork();
 }
-
-extern const char sts_start_linked;
-const char sts_start_linked = 1;
 
 static __attribute__((constructor)) void start(void)
 {

@@ -7,7 +7,8 @@
 
 _Atomic(struct sts_region *) *_Atomic sts_map_root[STS_ROOT_SIZE];
 struct sts_region *_Atomic sts_regions;
-static _Atomic uintptr_t lowest = UINTPTR_MAX, highest;
+/* The lowest address is also that of the first block: inverted, this word does not look like a pointer to it. */
+static _Atomic uintptr_t lowest_inverted, highest;
 /* Descriptions of regions that are no more. A reader who comes late sees an empty one. */
 static struct sts_region *spare; /* of pages, linked by next */
 static struct sts_pool huge_pool;
@@ -41,15 +42,15 @@ static bool enter_all(uintptr_t start, uintptr_t end, struct sts_region *region)
 
 static void widen(uintptr_t start, uintptr_t end)
 {
-	if (start < atomic_load_explicit(&lowest, memory_order_relaxed))
-		atomic_store_explicit(&lowest, start, memory_order_relaxed);
+	if (start < ~atomic_load_explicit(&lowest_inverted, memory_order_relaxed))
+		atomic_store_explicit(&lowest_inverted, ~start, memory_order_relaxed);
 	if (end > atomic_load_explicit(&highest, memory_order_relaxed))
 		atomic_store_explicit(&highest, end, memory_order_relaxed);
 }
 
 void sts_heap_bounds(uintptr_t *lo_ret, uintptr_t *hi_ret)
 {
-	*lo_ret = atomic_load_explicit(&lowest, memory_order_relaxed);
+	*lo_ret = ~atomic_load_explicit(&lowest_inverted, memory_order_relaxed);
 	*hi_ret = atomic_load_explicit(&highest, memory_order_relaxed);
 	if (*lo_ret > *hi_ret)
 		*lo_ret = *hi_ret;

@@ -32,14 +32,14 @@ void sts_os_heap_unmap(void *p, size_t size)
 /* The kernel places mappings downwards: below the last is often the right place, and costs no trimming. */
 static void *map_below(size_t size, size_t align)
 {
-	static _Atomic uintptr_t last;
-	uintptr_t hint = atomic_load_explicit(&last, memory_order_relaxed);
+	static _Atomic uintptr_t last_inverted = UINTPTR_MAX; /* must not look like a pointer to the block there */
+	uintptr_t hint = ~atomic_load_explicit(&last_inverted, memory_order_relaxed);
 	long p = map((void *)(hint > size ? (hint - size) & ~(align - 1) : 0), size, PROT_READ | PROT_WRITE, 0);
 
 	if (failed(p))
 		return NULL;
 	if (((uintptr_t)p & (align - 1)) == 0) {
-		atomic_store_explicit(&last, (uintptr_t)p, memory_order_relaxed);
+		atomic_store_explicit(&last_inverted, ~(uintptr_t)p, memory_order_relaxed);
 		return (void *)p;
 	}
 	RAW(munmap, p, size);
@@ -54,7 +54,7 @@ static void *map_below(size_t size, size_t align)
 		RAW(munmap, p, start - (uintptr_t)p);
 	if (end > start + size)
 		RAW(munmap, start + size, end - start - size);
-	atomic_store_explicit(&last, start, memory_order_relaxed);
+	atomic_store_explicit(&last_inverted, ~start, memory_order_relaxed);
 	return (void *)start;
 }
 

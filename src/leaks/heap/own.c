@@ -14,7 +14,10 @@ struct mapping {
 
 static struct sts_lock lock;
 static struct mapping *_Atomic mappings;
-static uintptr_t at, end;
+/* What is left of the newest mapping; the heap's first block may begin where it ends. */
+static struct {
+	uintptr_t at, end;
+} left;
 static size_t total;
 
 /* The lock held. */
@@ -53,15 +56,15 @@ static void *alloc(size_t size)
 		m = map((size + LINE + STS_PAGE - 1) & ~(STS_PAGE - 1));
 		return m != NULL ? (char *)m + LINE : NULL;
 	}
-	if (end - at < size) {
+	if (left.end - left.at < size) {
 		m = map_pieces();
 		if (m == NULL)
 			return NULL;
-		at = (uintptr_t)m + LINE;
-		end = (uintptr_t)m + m->size;
+		left.at = (uintptr_t)m + LINE;
+		left.end = (uintptr_t)m + m->size;
 	}
-	at += size;
-	return (void *)(at - size);
+	left.at += size;
+	return (void *)(left.at - size);
 }
 
 void *sts_own_alloc(size_t size)
@@ -113,6 +116,7 @@ size_t sts_own_total(void)
 
 void sts_heap_each_own(void (*f)(void *arg, uintptr_t start, uintptr_t end), void *arg)
 {
+	f(arg, (uintptr_t)&left, (uintptr_t)(&left + 1));
 	for (struct mapping *m = atomic_load_explicit(&mappings, memory_order_acquire); m != NULL; m = m->next)
 		f(arg, (uintptr_t)m, (uintptr_t)m + m->size);
 }

@@ -7,50 +7,52 @@
 #include "leaks/scan/scan.h"
 #include "stopworld/x86/raw.h"
 
-enum { CUTS = 1 << 20, UNREADABLE = 1 << 16 };
-
 #define PAGE ((uintptr_t)4096)
 #define RED_ZONE 128 /* bytes below the stack pointer that belong to the function */
+/* Of smaller ones it costs more to ask which pages there are than to look at all. */
+#define WORTH_ASKING (256 * PAGE)
 
-bool sts_roots_begin(struct sts_roots *r, size_t threads)
+/* Of memory that might not be readable: no root itself. */
+static uintptr_t copy[8192];
+
+static void *map(size_t size)
 {
-	size_t cuts = CUTS * sizeof(struct sts_cut), holes = UNREADABLE * sizeof(struct sts_scan_range);
-	size_t size = cuts + holes + threads * sizeof(struct sts_root_thread);
-	long p;
+	long p = RAW(mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 
-	*r = (struct sts_roots){.room = CUTS, .room_threads = threads};
-	r->mapped = (size + PAGE - 1) & ~(PAGE - 1);
-	p = RAW(mmap, 0, r->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
-	if ((unsigned long)p > -4096ul)
+	return (unsigned long)p > -4096ul ? NULL : (void *)p;
+}
+
+bool sts_roots_begin(struct sts_roots *r, size_t cuts, size_t threads)
+{
+	*r = (struct sts_roots){.room = cuts + 3, .room_threads = threads};
+	r->mapped = r->room * sizeof(*r->cuts) + threads * sizeof(*r->threads);
+	r->mapped = (r->mapped + PAGE - 1) & ~(PAGE - 1);
+	r->cuts = map(r->mapped);
+	if (r->cuts == NULL)
 		return false;
-	r->cuts = (void *)p;
-	r->unreadable = (char *)p + cuts;
-	r->threads = (void *)((char *)p + cuts + holes);
-	sts_roots_cut(r, (uintptr_t)p, (uintptr_t)p + r->mapped);
+	r->threads = (void *)(r->cuts + r->room);
+	sts_roots_cut(r, (uintptr_t)r->cuts, (uintptr_t)r->cuts + r->mapped);
+	sts_roots_cut(r, (uintptr_t)copy, (uintptr_t)copy + sizeof(copy));
 	return true;
 }
 
 void sts_roots_end(struct sts_roots *r)
 {
-	RAW(munmap, r->cuts, r->mapped);
+	if (r->cuts != NULL)
+		RAW(munmap, r->cuts, r->mapped);
+	if (r->unreadable != NULL)
+		RAW(munmap, r->unreadable, r->room_unreadable * sizeof(*r->unreadable));
 }
 
 void sts_roots_cut(struct sts_roots *r, uintptr_t start, uintptr_t end)
 {
-	if (start >= end)
-		return;
-	if (r->n_cuts == r->room) {
-		r->overflow = true;
-		return;
-	}
-	r->cuts[r->n_cuts++] = (struct sts_cut){start, end};
+	if (start < end && r->n_cuts < r->room)
+		r->cuts[r->n_cuts++] = (struct sts_cut){start, end};
 }
 
 void sts_roots_thread(struct sts_roots *r, uintptr_t sp, uintptr_t tp)
 {
-	if (r->n_threads == r->room_threads)
-		r->overflow = true;
-	else
+	if (r->n_threads < r->room_threads)
 		r->threads[r->n_threads++] = (struct sts_root_thread){sp, tp};
 }
 
@@ -84,27 +86,47 @@ static void sort(struct sts_cut *a, size_t n)
 
 /* --- what of the heap cannot be read ------------------------------------------------------------- */
 
-static bool note_unreadable(void *arg, const struct sts_mapping *m)
+static bool unreadable(const struct sts_mapping *m)
 {
-	struct sts_roots *r = arg;
-	struct sts_scan_range *holes = r->unreadable;
 	uintptr_t lo, hi;
 
 	sts_heap_bounds(&lo, &hi);
-	if (m->readable || m->end <= lo || m->start >= hi)
-		return true;
-	if (r->n_unreadable < UNREADABLE)
-		holes[r->n_unreadable++] = (struct sts_scan_range){m->start, m->end};
-	else
-		r->overflow = true;
+	return !m->readable && m->end > lo && m->start < hi;
+}
+
+static bool count_unreadable(void *arg, const struct sts_mapping *m)
+{
+	struct sts_roots *r = arg;
+
+	r->room_unreadable += unreadable(m);
+	return true;
+}
+
+static bool note_unreadable(void *arg, const struct sts_mapping *m)
+{
+	struct sts_roots *r = arg;
+
+	if (unreadable(m) && r->n_unreadable < r->room_unreadable)
+		r->unreadable[r->n_unreadable++] = (struct sts_scan_range){m->start, m->end};
 	return true;
 }
 
 bool sts_roots_prepare(struct sts_roots *r)
 {
+	size_t page = PAGE / sizeof(*r->unreadable);
+
+	r->n_unreadable = r->room_unreadable = 0;
+	r->blind = !sts_roots_mappings(count_unreadable, r);
+	if (r->room_unreadable > 0) {
+		r->room_unreadable = (r->room_unreadable + page - 1) / page * page;
+		r->unreadable = map(r->room_unreadable * sizeof(*r->unreadable));
+		if (r->unreadable == NULL)
+			return false;
+		sts_roots_mappings(note_unreadable, r);
+		sts_roots_cut(r, (uintptr_t)r->unreadable, (uintptr_t)(r->unreadable + r->room_unreadable));
+	}
 	sort(r->cuts, r->n_cuts);
-	r->n_unreadable = 0;
-	return sts_roots_mappings(note_unreadable, r);
+	return true;
 }
 
 /* --- roots ---------------------------------------------------------------------------------------- */
@@ -114,24 +136,53 @@ struct walk {
 	const struct sts_root_sink *sink;
 	bool dead;  /* what is wanted */
 	size_t cut; /* the first that may matter */
-	bool risky; /* reading might fail: the end of a file may lie before that of its mapping */
+	const struct sts_mapping *mapping;
+	uintptr_t start, end; /* of the part of it that is being given */
 };
 
+/* Pages are whole, but the part may not be. */
 static void give(void *arg, uintptr_t start, uintptr_t end)
 {
 	struct walk *w = arg;
-	static uintptr_t copy[8192];
 
-	if (!w->risky) {
-		w->sink->memory(w->sink->arg, start, end, true);
-		return;
-	}
+	start = start > w->start ? start : w->start;
+	end = end < w->end ? end : w->end;
+	w->sink->memory(w->sink->arg, start, end, true);
+}
+
+/* The end of a file may lie before that of its mapping. */
+static void give_copied(struct walk *w, uintptr_t start, uintptr_t end)
+{
+
 	while (start < end) {
 		size_t n = sts_roots_copy(start, copy, end - start < sizeof(copy) ? end - start : sizeof(copy));
 
 		w->sink->memory(w->sink->arg, (uintptr_t)copy, (uintptr_t)copy + n, false);
 		start += n > 0 ? n : PAGE;
 	}
+}
+
+/*
+ * A page that was never touched would be made by looking at it, and programs map far more than they touch. Of a file
+ * that is mapped privately only what was written to can hold pointers. What is shared may be filled by others.
+ */
+static void give_part(struct walk *w, uintptr_t start, uintptr_t end)
+{
+	const struct sts_mapping *m = w->mapping;
+	enum sts_presence which = m->file ? STS_PRESENT_OWN : STS_PRESENT_ANY;
+
+	w->start = start;
+	w->end = end;
+	if (m->shared)
+		give_copied(w, start, end);
+	else if (!m->file && end - start < WORTH_ASKING)
+		give(w, start, end);
+	else if (sts_roots_present(start & ~(PAGE - 1), (end + PAGE - 1) & ~(PAGE - 1), which, give, w))
+		return;
+	else if (!m->file)
+		give(w, start, end);
+	else if (m->writable)
+		give_copied(w, start, end);
 }
 
 /* Without the cuts, which may overlap. */
@@ -147,11 +198,11 @@ static void give_uncut(struct walk *w, uintptr_t start, uintptr_t end)
 		if (c->end <= start)
 			continue;
 		if (c->start > start)
-			sts_roots_present(start, c->start, give, w);
+			give_part(w, start, c->start);
 		start = c->end;
 	}
 	if (start < end)
-		sts_roots_present(start, end, give, w);
+		give_part(w, start, end);
 }
 
 /* The lowest stack pointer in a mapping that is somebody's stack; 0 if it is none. */
@@ -188,9 +239,12 @@ static void give_tls(struct walk *w, const struct sts_mapping *m)
 	}
 }
 
+/* Memory that was made read-only since may hold some too; code does not. */
 static bool holds_pointers(const struct sts_mapping *m)
 {
-	return m->readable && !m->device && !m->kernel && (m->writable || !m->file);
+	if (!m->readable || m->device || m->kernel)
+		return false;
+	return m->writable || (!m->shared && !m->executable);
 }
 
 static bool walk_mapping(void *arg, const struct sts_mapping *m)
@@ -203,7 +257,7 @@ static bool walk_mapping(void *arg, const struct sts_mapping *m)
 	sp = stack_in_use(w->roots, m);
 	if (sp != 0)
 		live = sp - m->start > RED_ZONE ? (sp - RED_ZONE) & ~(uintptr_t)7 : m->start;
-	w->risky = m->file && m->shared;
+	w->mapping = m;
 	if (w->dead)
 		give_uncut(w, m->start, live);
 	else if (sp != 0 && w->roots->no_stacks)
@@ -213,9 +267,29 @@ static bool walk_mapping(void *arg, const struct sts_mapping *m)
 	return true;
 }
 
+/* Page by page, for as long as there are some. */
+static void give_stacks_blindly(struct walk *w)
+{
+	static uintptr_t page[PAGE / sizeof(uintptr_t)];
+	const struct sts_roots *r = w->roots;
+
+	for (size_t i = 0; i < r->n_threads && !r->no_stacks; i++) {
+		uintptr_t at = (r->threads[i].sp - RED_ZONE) & ~(uintptr_t)7, n;
+
+		do {
+			n = sts_roots_copy(at, page, PAGE - at % PAGE);
+			w->sink->memory(w->sink->arg, (uintptr_t)page, (uintptr_t)page + n, false);
+			at += n;
+		} while (n > 0 && at % PAGE == 0);
+	}
+}
+
 void sts_roots_each(struct sts_roots *r, bool dead, const struct sts_root_sink *sink)
 {
 	struct walk w = {.roots = r, .sink = sink, .dead = dead};
 
-	sts_roots_mappings(walk_mapping, &w);
+	if (!r->blind)
+		sts_roots_mappings(walk_mapping, &w);
+	else if (!dead)
+		give_stacks_blindly(&w);
 }

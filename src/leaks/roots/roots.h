@@ -23,20 +23,21 @@ struct sts_root_thread {
 };
 
 struct sts_roots {
-	struct sts_cut *cuts; /* sorted by sts_roots_each() */
+	struct sts_cut *cuts; /* sorted by sts_roots_prepare() */
 	size_t n_cuts, room;
 	struct sts_root_thread *threads;
 	size_t n_threads, room_threads;
-	size_t mapped;	  /* bytes of both arrays, and of: */
-	void *unreadable; /* struct sts_scan_range, parts of the heap that cannot be read, in order */
-	size_t n_unreadable;
+	size_t mapped; /* bytes of both arrays */
+	/* Parts of the heap that cannot be read, in order. */
+	struct sts_scan_range *unreadable;
+	size_t n_unreadable, room_unreadable;
 	bool no_stacks;	 /* stacks are no roots, but for the threads' own data on them */
 	size_t tls_size; /* of that data, below the thread pointer */
-	bool overflow;	 /* not all fitted */
+	bool blind;	 /* the mappings cannot be known */
 };
 
 /* Map the arrays, which are cuts themselves. False if there is no memory. */
-bool sts_roots_begin(struct sts_roots *r, size_t threads);
+bool sts_roots_begin(struct sts_roots *r, size_t cuts, size_t threads);
 void sts_roots_end(struct sts_roots *r);
 void sts_roots_cut(struct sts_roots *r, uintptr_t start, uintptr_t end);
 void sts_roots_thread(struct sts_roots *r, uintptr_t sp, uintptr_t tp);
@@ -47,15 +48,18 @@ struct sts_root_sink {
 	void *arg;
 };
 
-/* Sort the cuts and find what of the heap cannot be read. False if the mappings cannot be known. */
+/* Sort the cuts and find what of the heap cannot be read. False if there is no memory for that. */
 bool sts_roots_prepare(struct sts_roots *r);
-/* Those that live, or those that are dead: stacks below where their threads are. */
+/*
+ * Those that live, or those that are dead: stacks below where their threads are. Where the mappings cannot be known, only the stacks
+ * from their threads upwards are given.
+ */
 void sts_roots_each(struct sts_roots *r, bool dead, const struct sts_root_sink *sink);
 
 /* linux/maps.c */
 struct sts_mapping {
 	uintptr_t start, end;
-	bool readable, writable, shared;
+	bool readable, writable, executable, shared;
 	bool file;   /* has an inode */
 	bool device; /* of /dev, but for memory */
 	bool stack;  /* the main thread's */
@@ -64,8 +68,14 @@ struct sts_mapping {
 
 /* Every mapping, in order. False if they cannot be known; `f` says whether to go on. */
 bool sts_roots_mappings(bool (*f)(void *arg, const struct sts_mapping *m), void *arg);
-/* The parts of a mapping that have something in them, which are all if that cannot be known. */
-void sts_roots_present(uintptr_t start, uintptr_t end, void (*f)(void *arg, uintptr_t start, uintptr_t end), void *arg);
+
+enum sts_presence {
+	STS_PRESENT_ANY, /* all pages that have something in them */
+	STS_PRESENT_OWN, /* of a file's, those that the program has written to */
+};
+/* Such parts of a private mapping. False if that cannot be known, and then `f` was not called. */
+bool sts_roots_present(uintptr_t start, uintptr_t end, enum sts_presence which,
+		       void (*f)(void *arg, uintptr_t start, uintptr_t end), void *arg);
 /* Copy what can be read; how much that was. */
 size_t sts_roots_copy(uintptr_t from, void *to, size_t size);
 

@@ -5,6 +5,7 @@
  */
 #include <asm/unistd.h>
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -20,6 +21,7 @@ struct check {
 	struct sts_sums sums;
 	struct sts_out out;
 	struct stasis_world *world;
+	uintptr_t own_sp;	/* of the program, as it called us */
 	uint64_t began, marked; /* ns */
 	uint64_t pause;
 	bool failed; /* no memory */
@@ -54,8 +56,37 @@ static void cut_tls(struct check *c, uintptr_t tp)
 		sts_roots_cut(&c->roots, tp - size, tp + DESCRIPTOR);
 }
 
+static void count(void *arg, uintptr_t start, uintptr_t end)
+{
+	++*(size_t *)arg;
+}
+
+static size_t count_cuts(void)
+{
+	size_t n = 16; /* ours */
+
+	sts_heap_each_range(count, &n);
+	sts_heap_each_own(count, &n);
+	sts_modules_each_data(count, &n);
+	return n;
+}
+
+/*
+ * What we have on the stack and in our own data are addresses of blocks as well, and of the heap's first and last: no
+ * pointers of the program's. Nor can be told what was on the stack before.
+ */
+static void cut_ours(struct check *c)
+{
+	enum { OUR_FRAMES = 16384 };
+
+	sts_roots_cut(&c->roots, (uintptr_t)c, (uintptr_t)(c + 1));
+	sts_roots_cut(&c->roots, c->own_sp - OUR_FRAMES, c->own_sp);
+}
+
 static void make_cuts(struct check *c)
 {
+	sts_modules_each_own(cut, c);
+	cut_ours(c);
 	sts_heap_each_range(cut, c);
 	sts_heap_each_own(cut, c);
 	sts_roots_cut(&c->roots, (uintptr_t)c->scan.memory, (uintptr_t)c->scan.memory + c->scan.mapped);
@@ -102,20 +133,25 @@ static void take_thread(struct check *c, size_t i)
 	if (!sts_settings.use_tls)
 		cut_tls(c, t.thread_pointer);
 	scan_registers(c, &t);
+	/* The kernel knows it, if nobody else does. */
+	sts_scan_word(&c->scan, t.altstack);
 	/* A stack that is a block itself. */
 	if (sts_settings.use_stacks)
 		sts_scan_word(&c->scan, t.sp);
 }
 
-static void take_threads(struct check *c, uintptr_t own_sp)
+static void take_threads(struct check *c)
 {
 	uintptr_t tp = (uintptr_t)__builtin_thread_pointer();
+	stack_t alternate = {0};
 
-	sts_roots_thread(&c->roots, own_sp, tp);
+	RAW(sigaltstack, NULL, &alternate);
+	sts_scan_word(&c->scan, (uintptr_t)alternate.ss_sp);
+	sts_roots_thread(&c->roots, c->own_sp, tp);
 	if (!sts_settings.use_tls)
 		cut_tls(c, tp);
 	if (sts_settings.use_stacks)
-		sts_scan_word(&c->scan, own_sp);
+		sts_scan_word(&c->scan, c->own_sp);
 	for (size_t i = 0; i < stasis_world_count(c->world); i++)
 		take_thread(c, i);
 }
@@ -137,16 +173,18 @@ static void scan_region(void *arg, uintptr_t start, uintptr_t end)
 
 /* --- marking ----------------------------------------------------------------------------------- */
 
-static void mark(struct check *c, uintptr_t own_sp)
+static void mark(struct check *c)
 {
 	const struct sts_root_sink sink = {.memory = scan_root, .arg = c};
 
 	sts_scan_set_mark(&c->scan, STS_MARK_REACHABLE);
-	take_threads(c, own_sp);
+	take_threads(c);
 	if (!sts_roots_prepare(&c->roots)) {
 		c->failed = true;
 		return;
 	}
+	if (c->roots.blind && sts_settings.use_globals)
+		sts_modules_each_data(scan_region, c);
 	c->scan.unreadable = c->roots.unreadable;
 	c->scan.n_unreadable = c->roots.n_unreadable;
 	sts_roots_each(&c->roots, false, &sink);
@@ -168,7 +206,9 @@ static bool begin(struct check *c, size_t threads)
 
 	if (!sts_scan_begin(&c->scan, &opts))
 		return false;
-	if (sts_roots_begin(&c->roots, threads + 1) && sts_sums_begin(&c->sums, c->scan.live_blocks) &&
+	/* With as many cuts for threads' own data. */
+	if (sts_roots_begin(&c->roots, count_cuts() + (sts_settings.use_tls ? 0 : threads + 1), threads + 1) &&
+	    sts_sums_begin(&c->sums, c->scan.live_blocks) &&
 	    sts_out_begin(&c->out, sts_settings.report_objects ? c->scan.live_blocks * 64 : 0)) {
 		c->roots.no_stacks = !sts_settings.use_stacks;
 		c->roots.tls_size = sts_modules_tls_size();
@@ -197,20 +237,13 @@ static void tell_process(struct check *c)
 	sts_out_item(&c->out, STS_RAW_PROCESS, &p, sizeof(p), NULL, 0);
 }
 
-/* The stack of who checks from here outwards, its registers in it. False if there was no memory. */
-static __attribute__((noinline)) bool look(struct check *c)
+/* False if there was no memory. */
+static bool look(struct check *c)
 {
-	uintptr_t registers[5]; /* those that a function must keep may hold pointers */
-
-	__asm__ volatile("movq %%rbx, 0(%0)\n\tmovq %%r12, 8(%0)\n\tmovq %%r13, 16(%0)\n\tmovq %%r14, 24(%0)\n\t"
-			 "movq %%r15, 32(%0)"
-			 :
-			 : "r"(registers)
-			 : "memory");
 	if (!begin(c, stasis_world_count(c->world)))
 		return false;
 	tell_process(c);
-	mark(c, (uintptr_t)registers);
+	mark(c);
 	if (c->failed)
 		return false;
 	c->marked = clock_ns(CLOCK_MONOTONIC);
@@ -264,8 +297,10 @@ static int check_here(struct check *c)
 	struct stasis_world_opts opts = world_opts();
 	int r = stasis_world_stop(&opts, &c->world);
 
-	if (r < 0)
+	if (r < 0) {
+		sts_heap_release();
 		return r;
+	}
 	bool good = look(c);
 	(void)stasis_world_resume(c->world);
 	c->pause = clock_ns(CLOCK_MONOTONIC) - c->began;
@@ -311,36 +346,36 @@ static int copy_and_look(struct check *c, struct verdict *v)
 	return 0;
 }
 
-static int check_in_copy(struct check *c)
+/* False if there was no copy, and the heap is still held. */
+static bool check_in_copy(struct check *c, int *result_ret)
 {
 	void *p;
 	struct verdict *v;
 	int r = sts_os_map_shared(sizeof(*v), &p);
 
 	if (r < 0)
-		return r;
+		return false;
 	v = p;
 	r = copy_and_look(c, v);
-	/* Killed, it cannot say what it was about to. The hold is gone, so that nothing is to be tried again. */
+	/* Killed, it cannot say what it was about to. */
 	if (r == 0)
-		r = atomic_load(&v->done) ? v->result : 0;
+		*result_ret = atomic_load(&v->done) ? v->result : -ECANCELED;
 	sts_os_unmap(p, sizeof(*v));
-	return r;
+	return r == 0;
 }
 
-static int check(enum sts_raw_reason reason)
+static int check(enum sts_raw_reason reason, uintptr_t sp)
 {
 	static struct check c; /* large, and only one goes on at a time */
-	int r = -ECANCELED;
+	int r;
 
 	memset(&c, 0, sizeof(c));
 	c.reason = reason;
+	c.own_sp = sp;
 	sts_modules_prepare();
 	sts_heap_hold();
 	c.began = clock_ns(CLOCK_MONOTONIC);
-	if (sts_settings.snapshot && reason != STS_RAW_AT_EXIT)
-		r = check_in_copy(&c);
-	if (r < 0)
+	if (!sts_settings.snapshot || reason == STS_RAW_AT_EXIT || !check_in_copy(&c, &r))
 		r = check_here(&c);
 	sequence++;
 	return r;
@@ -352,14 +387,22 @@ void sts_check_after_fork(void)
 	sequence = 0;
 }
 
-int sts_check(enum sts_raw_reason reason)
+/*
+ * The stack of who checks counts from here outwards. The registers that a function must keep, which may hold pointers,
+ * are put below the frame's address at once.
+ */
+__attribute__((noinline)) int sts_check(enum sts_raw_reason reason)
 {
+	enum { KEPT = 5 };
+	uintptr_t sp = (uintptr_t)__builtin_frame_address(0) - KEPT * sizeof(uintptr_t);
 	uint32_t free = 0;
 	int r;
 
+	/* Else they might stay where they are. */
+	__asm__ volatile("" ::: "rbx", "r12", "r13", "r14", "r15");
 	if (sts_heap_inside() || !atomic_compare_exchange_strong(&going_on, &free, 1))
 		return -EBUSY;
-	r = check(reason);
+	r = check(reason, sp);
 	atomic_store(&going_on, 0);
 	return r;
 }

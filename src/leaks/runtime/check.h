@@ -26,8 +26,10 @@ void sts_regions_each(void (*f)(void *arg, uintptr_t start, uintptr_t end), void
 /* modules.c. Before the world is stopped: a thread may be stopped with the loader's lock. */
 void sts_modules_prepare(void);
 void sts_modules_tell(struct sts_out *out);
-/* The parts of modules that can be written, if they are to be left out. */
+/* The parts of modules that can be written, if options, or a missing /proc, ask for them; else none. */
 void sts_modules_each_data(void (*f)(void *arg, uintptr_t start, uintptr_t end), void *arg);
+/* Memory of this library itself, if it is not a part of the program. */
+void sts_modules_each_own(void (*f)(void *arg, uintptr_t start, uintptr_t end), void *arg);
 /* Size of what each thread has of static thread-local storage; 0 if that is not known or not needed. */
 size_t sts_modules_tls_size(void);
 

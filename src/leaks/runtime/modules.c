@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Modules as the report tells of them, and what options need to know of those that are loaded. */
+#include <asm/unistd.h>
 #include <dlfcn.h>
 #include <link.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "leaks/runtime/check.h"
 #include "leaks/runtime/settings.h"
 #include "leaks/unwind/modules.h"
+#include "stopworld/x86/raw.h"
 
 enum { GLOBALS = 4096 };
 
 static struct sts_cut globals[GLOBALS];
 static unsigned n_globals;
 static size_t tls_size;
+static struct sts_cut own;
 
 /* --- before the stop ----------------------------------------------------------------------------- */
 
@@ -24,6 +28,26 @@ static int note_globals(struct dl_phdr_info *info, size_t size, void *arg)
 
 		if (p->p_type == PT_LOAD && (p->p_flags & PF_W))
 			globals[n_globals++] = (struct sts_cut){start, start + p->p_memsz};
+	}
+	return 0;
+}
+
+/* What of ours can be written holds addresses of blocks. Linked into the program it cannot be told from the program's.
+ */
+static int note_own(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	uintptr_t here = (uintptr_t)&own;
+
+	own.end = 1; /* was looked for */
+	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+		uintptr_t start = info->dlpi_addr + p->p_vaddr;
+
+		if (p->p_type != PT_LOAD || here < start || here - start >= p->p_memsz)
+			continue;
+		if (info->dlpi_name[0] != '\0')
+			own = (struct sts_cut){start, start + p->p_memsz};
+		return 1;
 	}
 	return 0;
 }
@@ -46,8 +70,15 @@ void sts_modules_prepare(void)
 	if ((!sts_settings.use_stacks || !sts_settings.use_tls) && tls_size == 0)
 		tls_size = ask_tls_size();
 	n_globals = 0;
-	if (!sts_settings.use_globals)
+	if (!sts_settings.use_globals || RAW(access, "/proc/self/maps", R_OK) != 0)
 		dl_iterate_phdr(note_globals, NULL);
+	if (own.end == 0)
+		dl_iterate_phdr(note_own, NULL);
+}
+
+void sts_modules_each_own(void (*f)(void *arg, uintptr_t start, uintptr_t end), void *arg)
+{
+	f(arg, own.start, own.end);
 }
 
 size_t sts_modules_tls_size(void)

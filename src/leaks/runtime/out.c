@@ -7,7 +7,7 @@
 #include "stopworld/x86/raw.h"
 
 #define END_SIZE (sizeof(struct sts_raw_item) + sizeof(struct sts_raw_end))
-enum { ROOM = 64 << 20, LEAST = 1 << 20 };
+enum { ROOM = 64 << 20, LEAST = 1 << 16 };
 
 static char *map(size_t size)
 {
@@ -29,7 +29,8 @@ bool sts_out_begin(struct sts_out *out, size_t at_least)
 
 void sts_out_free(struct sts_out *out)
 {
-	RAW(munmap, out->data, out->room);
+	if (out->data != NULL)
+		RAW(munmap, out->data, out->room);
 }
 
 static void put(struct sts_out *out, const void *data, size_t size)

@@ -25,7 +25,8 @@ bool sts_sums_begin(struct sts_sums *sums, uint64_t blocks)
 
 void sts_sums_end(struct sts_sums *sums)
 {
-	RAW(munmap, sums->table, sums->mapped);
+	if (sums->table != NULL)
+		RAW(munmap, sums->table, sums->mapped);
 }
 
 static void add(struct sts_sums *sums, uint32_t class, uint32_t stack, uint64_t bytes)

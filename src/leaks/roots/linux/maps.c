@@ -95,6 +95,7 @@ static bool next_mapping(struct reader *r, struct sts_mapping *m)
 		next_name(r, name, sizeof(name));
 	m->readable = perms[0] == 'r';
 	m->writable = perms[1] == 'w';
+	m->executable = perms[2] == 'x';
 	m->shared = perms[3] == 's';
 	m->file = inode != 0;
 	m->device = begins(name, "/dev/") && !begins(name, "/dev/zero") && !begins(name, "/dev/shm/");
@@ -125,46 +126,48 @@ bool sts_roots_mappings(bool (*f)(void *arg, const struct sts_mapping *m), void 
 /* --- /proc/self/pagemap ------------------------------------------------------------------------- */
 
 #define PRESENT (UINT64_C(3) << 62) /* in memory, or swapped out */
-#define WORTH_ASKING (256 * PAGE)
+#define OF_FILE (UINT64_C(1) << 61) /* the file's page, not the program's own copy of it */
 
-void sts_roots_present(uintptr_t start, uintptr_t end, void (*f)(void *arg, uintptr_t start, uintptr_t end), void *arg)
+static bool wanted(uint64_t entry, enum sts_presence which)
+{
+	return (entry & PRESENT) != 0 && (which == STS_PRESENT_ANY || (entry & OF_FILE) == 0);
+}
+
+bool sts_roots_present(uintptr_t start, uintptr_t end, enum sts_presence which,
+		       void (*f)(void *arg, uintptr_t start, uintptr_t end), void *arg)
 {
 	static uint64_t entries[4096];
-	int fd = -1;
+	int fd = (int)RAW(openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 
-	/* A page never touched would be made by looking at it; programs map far more than they touch. */
-	if (end - start >= WORTH_ASKING)
-		fd = (int)RAW(openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		f(arg, start, end);
-		return;
-	}
-	for (uintptr_t at = start; at < end;) {
-		size_t wanted = (end - at) / PAGE < 4096 ? (end - at) / PAGE : 4096;
-		long n = RAW(pread64, fd, entries, wanted * sizeof(*entries), at / PAGE * sizeof(*entries));
+	for (uintptr_t at = start; fd >= 0 && at < end;) {
+		size_t pages = (end - at) / PAGE < 4096 ? (end - at) / PAGE : 4096, run;
+		long n = RAW(pread64, fd, entries, pages * sizeof(*entries), at / PAGE * sizeof(*entries));
 
+		/* Nothing was told of the rest: it may all be there. */
 		if (n < (long)sizeof(*entries)) {
 			f(arg, at, end);
 			break;
 		}
-		for (size_t i = 0, run; i < n / sizeof(*entries); i += run) {
-			bool present = (entries[i] & PRESENT) != 0;
+		pages = (size_t)n / sizeof(*entries);
+		for (size_t i = 0; i < pages; i += run) {
+			bool is = wanted(entries[i], which);
 
-			for (run = 1; i + run < n / sizeof(*entries) && ((entries[i + run] & PRESENT) != 0) == present;)
+			for (run = 1; i + run < pages && wanted(entries[i + run], which) == is;)
 				run++;
-			if (present)
+			if (is)
 				f(arg, at + i * PAGE, at + (i + run) * PAGE);
 		}
-		at += n / sizeof(*entries) * PAGE;
+		at += pages * PAGE;
 	}
-	RAW(close, fd);
+	if (fd >= 0)
+		RAW(close, fd);
+	return fd >= 0;
 }
 
 size_t sts_roots_copy(uintptr_t from, void *to, size_t size)
 {
 	struct iovec local = {to, size}, remote = {(void *)from, size};
-	const long args[] = {RAW(getpid), (long)&local, 1, (long)&remote, 1};
-	long n = sts_raw5(__NR_process_vm_readv, args[0], args[1], args[2], args[3], args[4]);
+	long pid = RAW(getpid), n = RAW(process_vm_readv, pid, &local, 1, &remote, 1);
 
 	return n > 0 ? (size_t)n : 0;
 }

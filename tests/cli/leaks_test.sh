@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# stasis leaks: what it says of programs that lose memory, and how it ends.
+
+# ask FILE EXPRESSION: the value of a Python expression over the list `r` of its reports.
+ask()
+{
+	/usr/bin/python3 -S -c 'import json, sys
+r = [json.loads(line) for line in open(sys.argv[1])]
+print(eval(sys.argv[2]))' "$@"
+}
+
+# sums FILE: class, blocks, bytes of all leaks, by class.
+sums()
+{
+	ask "$1" '"\n".join("%s %d %d" % (c, sum(l["blocks"] for x in r for l in x["leaks"] if l["class"] == c),
+		sum(l["bytes"] for x in r for l in x["leaks"] if l["class"] == c))
+		for c in sorted({l["class"] for x in r for l in x["leaks"]}))'
+}
+
+lose()
+{
+	target=$(sts_target lose) || exit $?
+}
+
+sts_tc counts 30 "blocks and bytes by class, with functions, files and lines" require.progs /usr/bin/python3
+counts_body()
+{
+	lose
+	atf_check -e empty "$STASIS" leaks --json=j "$target" direct 3 100 list 5 keep 7
+	atf_check -o inline:'definite 4 364\nindirect 4 256\n' sums j
+	atf_check -o inline:"['lose_one', 'lose_direct']\n" ask j \
+		'[l["function"] for x in r[0]["leaks"] if x["bytes"] == 300 for l in x["stack"]][1:3]'
+	atf_check -o inline:'lose.c True\n' ask j \
+		'(lambda l: l["file"].split("/")[-1] + " " + str(l["line"] > 30))([l for l in r[0]["leaks"][0]["stack"] if l.get("function") == "lose_one"][0])'
+	atf_check -e empty "$STASIS" leaks --show-leak-kinds=reachable --json=j "$target" keep 7
+	atf_check -o inline:'True\n' ask j 'any(l["blocks"] == 7 and l["bytes"] == 448 for l in r[0]["leaks"])'
+}
+
+sts_tc schema 30 "every line of --json is what the schema says" require.progs /usr/bin/python3
+schema_body()
+{
+	lose
+	atf_check "$STASIS" leaks --json=j --report-objects --show-leak-kinds=all "$target" direct 3 100 list 5 keep 7 fork
+	atf_check -o inline:'2\n' ask j 'len(r)'
+	atf_check /usr/bin/python3 -S "$STS_SOURCE/tests/cli/json_schema.py" "$STS_SOURCE/data/leaks.schema.json" j
+}
+
+sts_tc clean 30 "a clean program: nothing is said, its status and output kept"
+clean_body()
+{
+	lose
+	atf_check -s exit:7 -o empty -e empty "$STASIS" leaks "$target" keep 9 exit 7
+	atf_check -s exit:0 -o inline:'hello\n' -e empty "$STASIS" leaks echo hello
+}
+
+sts_tc text 30 "LeakSanitizer's text on standard error"
+text_body()
+{
+	lose
+	atf_check -s exit:0 -o empty -e save:err "$STASIS" leaks "$target" direct 2 1337
+	atf_check -o inline:'1\n' grep -c '^==[0-9]*==ERROR: LeakSanitizer: detected memory leaks$' err
+	atf_check -o inline:'1\n' grep -c '^Direct leak of 2674 byte(s) in 2 object(s) allocated from:$' err
+	atf_check -o match:'in lose_one .*/lose\.c:[0-9]+' grep '^    #1 0x' err
+	atf_check -o inline:'SUMMARY: LeakSanitizer: 2674 byte(s) leaked in 2 allocation(s).\n' tail -1 err
+}
+
+sts_tc status 60 "exit statuses and death signals are the program's, unless --error-exitcode"
+status_body()
+{
+	lose
+	atf_check -s exit:3 -e ignore "$STASIS" leaks "$target" direct 1 8 exit 3
+	atf_check -s exit:9 -e ignore "$STASIS" leaks --error-exitcode=9 "$target" direct 1 8 exit 3
+	atf_check -s exit:3 -e empty "$STASIS" leaks --error-exitcode=9 "$target" keep 1 exit 3
+	atf_check -s signal:15 -e ignore "$STASIS" leaks "$target" kill 15
+	atf_check -s exit:4 -e match:'no report' "$STASIS" leaks "$target" _exit 4
+	atf_check -s exit:4 -e empty "$STASIS" leaks -q "$target" _exit 4
+}
+
+sts_tc drop_in 60 "preloaded without the command: a reporter is started, status 23"
+drop_in_body()
+{
+	lose
+	library=$STS_BUILD/libstasis-leaks.so
+	atf_check -s exit:23 -e match:'in lose_one .*/lose\.c:' env LD_PRELOAD="$library" "$target" direct 1 64
+	atf_check -s exit:0 -e empty env LD_PRELOAD="$library" "$target" keep 1
+	atf_check -s exit:5 -e match:SUMMARY env LD_PRELOAD="$library" LSAN_OPTIONS=exitcode=5 "$target" direct 1 64
+	atf_check -s exit:0 -e empty env LD_PRELOAD="$library" LSAN_OPTIONS=detect_leaks=0 "$target" direct 1 64
+	echo 'leak:lose_one' >rules
+	atf_check -s exit:0 -e match:'      1         64 lose_one' env LD_PRELOAD="$library" \
+		LSAN_OPTIONS=suppressions=rules "$target" direct 1 64
+	atf_check -s exit:23 -e empty env LD_PRELOAD="$library" LSAN_OPTIONS=log_path=log "$target" direct 1 64
+	atf_check -o match:'SUMMARY' cat log.*
+	# Where no reporter can be run, modules and offsets must do.
+	atf_check -s exit:23 -e match:'/target-lose\+0x' -e match:'SUMMARY: LeakSanitizer: 64 byte' \
+		env LD_PRELOAD="$library" STASIS_LEAKS_REPORTER=/none "$target" direct 1 64
+}
+
+sts_tc family 60 "children, and what they run, make reports of their own"
+family_body()
+{
+	lose
+	atf_check -s exit:0 -e save:err "$STASIS" leaks sh -c "'$target' direct 1 10; '$target' direct 1 20; '$target' keep 2"
+	atf_check -o inline:'2\n' grep -c ERROR err
+	atf_check -o match:'2 of [0-9]+ reports tell of leaks: 30 byte\(s\) in 2 allocation' tail -1 err
+	atf_check -s exit:0 -e save:err "$STASIS" leaks --log-file=log.%p "$target" threads 4 direct 1 10 fork exit 0
+	atf_check -o inline:'2\n' sh -c 'ls log.* | wc -l'
+	atf_check -o inline:'2\n' sh -c 'cat log.* | grep -c "^Direct leak of 10 byte"'
+}
+
+sts_tc suppressions 60 "files of rules; those that matched nothing; broken ones; --only; made ones"
+suppressions_body()
+{
+	lose
+	printf 'leak:lose_direct\nleak:nobody\n' >rules
+	atf_check -s exit:0 -e not-match:ERROR "$STASIS" leaks --suppressions=rules "$target" direct 1 10
+	atf_check -s exit:9 -e match:'rules:2: nobody' "$STASIS" leaks --error-exitcode=9 --suppressions=rules \
+		--error-unused-suppressions "$target" direct 1 10
+	atf_check -s exit:0 -e match:'leaked in 2 alloc' "$STASIS" leaks --only=lose_list "$target" direct 1 10 list 2
+	atf_check -s exit:0 -e save:made "$STASIS" leaks --gen-suppressions=all "$target" direct 1 10
+	sed -n '/^{/,/^}/p' made >rules
+	atf_check -s exit:0 -e not-match:ERROR "$STASIS" leaks --suppressions=rules "$target" direct 1 10
+	echo 'leak:' >rules
+	atf_check -s exit:2 -e inline:'stasis: suppressions: rules:1: a rule without a pattern\n' \
+		"$STASIS" leaks --suppressions=rules true
+	atf_check -s exit:2 -e inline:'stasis: suppressions: none: No such file or directory\n' \
+		"$STASIS" leaks --suppressions=none true
+}
+
+sts_tc baseline 60 "--save and --diff: an unchanged program has nothing new, one more leak is one"
+baseline_body()
+{
+	lose
+	atf_check -e ignore "$STASIS" leaks --save=base "$target" direct 2 10
+	atf_check -s exit:0 -e empty "$STASIS" leaks --error-exitcode=9 --diff=base "$target" direct 2 10
+	atf_check -s exit:9 -e match:'leaked in 3 alloc' "$STASIS" leaks --error-exitcode=9 --diff=base "$target" direct 3 10
+	atf_check -s exit:9 -e match:'leaked in 1 alloc' "$STASIS" leaks --error-exitcode=9 --diff=base "$target" \
+		direct 2 10 list 1
+	atf_check -e empty "$STASIS" leaks --save=base true
+	atf_check -s exit:9 -e ignore "$STASIS" leaks --error-exitcode=9 --diff=base "$target" direct 2 10
+}
+
+sts_tc while_running 60 "by signal, and before SIGTERM, a daemon's leaks are told" require.progs /usr/bin/python3
+while_running_body()
+{
+	lose
+	mkfifo in
+	"$STASIS" leaks --json=j --on-signal=USR2 --at-term "$target" direct 2 10 wait <in >out &
+	command=$!
+	exec 3>in
+	sts_await grep -q ready out
+	child=$(pgrep -P $command) || atf_fail "no child"
+	kill -USR2 "$child"
+	sts_await test -s j || true
+	kill -TERM "$child"
+	wait $command && atf_fail "it did not end by SIGTERM"
+	exec 3>&-
+	atf_check -o inline:"['signal', 'term']\n" ask j '[x["reason"] for x in r]'
+	atf_check -o inline:'definite 4 40\n' sums j
+}
+
+sts_tc machines 60 "SARIF and JUnit are well-formed and name the leak" require.progs /usr/bin/python3
+machines_body()
+{
+	lose
+	atf_check "$STASIS" leaks --sarif=s --junit=u "$target" direct 2 10 fork
+	atf_check -o inline:'2.1.0 2 leak/definite\n' /usr/bin/python3 -S -c 'import json
+s = json.load(open("s"))
+results = s["runs"][0]["results"]
+print(s["version"], len(results), results[0]["ruleId"])'
+	atf_check -o inline:'2 lose_one\n' /usr/bin/python3 -S -c 'import xml.etree.ElementTree as tree
+cases = tree.parse("u").getroot().findall("*/testcase")
+print(len(cases), cases[0].get("name"))'
+}
+
+sts_tc bad_targets 60 "programs that nothing can be preloaded into are refused with the reason" require.user root
+bad_targets_body()
+{
+	lose
+	echo 'int main(void) { return 0; }' >s.c
+	if cc -static -o static s.c; then
+		atf_check -s exit:126 -e match:'linked statically.*-lstasis-leaks' "$STASIS" leaks ./static
+	fi
+	cp "$target" setuid
+	chown nobody setuid
+	chmod u+s setuid
+	atf_check -s exit:126 -e match:'set-user-id' "$STASIS" leaks ./setuid
+	atf_check -s exit:127 -e match:'no such program' "$STASIS" leaks no-such-program
+	atf_check -s exit:127 -e match:'No such file' "$STASIS" leaks ./none
+	: >empty
+	atf_check -s exit:126 -e match:'Permission denied' "$STASIS" leaks ./empty
+}
+
+sts_tc bad_options 30 "options that are none"
+bad_options_body()
+{
+	atf_check -s exit:2 -e match:'a command is needed' "$STASIS" leaks
+	atf_check -s exit:2 -e match:'kinds are' "$STASIS" leaks --show-leak-kinds=definite,odd true
+	atf_check -s exit:2 -e match:'no number' "$STASIS" leaks --num-callers=x true
+	atf_check -s exit:2 -e match:'no signal' "$STASIS" leaks --on-signal=KILL true
+	atf_check -s exit:2 -e match:'unrecognized' "$STASIS" leaks --nonsense true
+	atf_check -s exit:0 -o match:'Usage: stasis leaks' "$STASIS" leaks --help
+	atf_check -s exit:2 -e match:'neither all nor no' "$STASIS" leaks --gen-suppressions=some true
+}
+
+sts_tc bad_outputs 30 "places that cannot be written to: said, and the report is not lost"
+bad_outputs_body()
+{
+	lose
+	atf_check -s exit:125 -e match:'/none/j: No such' "$STASIS" leaks --json=/none/j "$target" direct 1 8
+	atf_check -s exit:125 -e match:'/none/log: No such' -e match:'SUMMARY' \
+		"$STASIS" leaks --log-file=/none/log "$target" direct 1 8
+	if [ -c /dev/full ]; then
+		atf_check -s exit:125 -e match:'/dev/full: No space' "$STASIS" leaks --json=/dev/full "$target" direct 1 8
+	fi
+}
