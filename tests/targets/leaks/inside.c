@@ -56,10 +56,10 @@ static void find(void)
 static void find_nothing(void)
 {
 	static int global;
-	int local;
+	int local = 0;
 	void *mapped = mmap(NULL, 1 << 23, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uintptr_t lo, hi;
-	char *p = malloc(10);
+	char *p = calloc(1, 10);
 
 	HIDE(p);
 	CHECK(!found(&global) && !found(&local) && !found(mapped) && !found((char *)mapped + (1 << 22)));
@@ -72,7 +72,7 @@ static void find_nothing(void)
 
 static void flags(void)
 {
-	char *p = malloc(50), *big = malloc(500000), *q;
+	char *p = calloc(1, 50), *big = calloc(1, 500000), *q;
 
 	CHECK(sts_heap_ignore(p) && sts_heap_ignore(big));
 	CHECK(chunk_of(p).state == (STS_CHUNK_LIVE | STS_CHUNK_IGNORED));
@@ -312,6 +312,44 @@ static void depths(void)
 	CHECK(sts_depot_get(sts_stack_capture(NULL, 2), cut, STS_STACK_MOST) == 2);
 }
 
+static void *from_many(int depth, void *(*f)(void))
+{
+	void *p = depth > 0 ? from_many(depth - 1, f) : f();
+
+	HIDE(p);
+	return p;
+}
+
+static void *allocate(void)
+{
+	void *p = malloc(10);
+
+	HIDE(p);
+	return p;
+}
+
+/* sts_stack_depth: the innermost frames of what it would be without. */
+static void depth_limit(void)
+{
+	uintptr_t whole[64], cut[64];
+	size_t n;
+
+	for (unsigned depth = 1; depth < 30; depth++)
+		for (int round = 0; round < 3; round++) {
+			void *p, *q;
+
+			sts_stack_depth = 0;
+			p = from_many(12, allocate);
+			n = sts_depot_get(chunk_of(p).stack, whole, 64);
+			sts_stack_depth = depth;
+			q = from_many(12, allocate);
+			CHECK(n > 13 && sts_depot_get(chunk_of(q).stack, cut, 64) == (depth < n ? depth : n));
+			CHECK(memcmp(whole, cut, (depth < n ? depth : n) * sizeof(*cut)) == 0 || depth >= 15);
+			free(p);
+			free(q);
+		}
+}
+
 /* Called from two places by turns: each time the caller is the right one. */
 static void by_turns(void)
 {
@@ -398,6 +436,7 @@ static const struct scenario {
 	{"depot", depot},
 	{"depot_threads", depot_threads},
 	{"depths", depths},
+	{"depth_limit", depth_limit},
 	{"by_turns", by_turns},
 	{"unloaded", unloaded},
 };
