@@ -71,7 +71,7 @@ static void tell_family(const struct leaks_options *o)
 	if (j->reports == 0)
 		fprintf(stderr, "stasis: no report: the program did not end by exit(3), or the runtime was not loaded "
 				"into it\n");
-	else if (j->reports > 1 && j->leaking > 0)
+	else if (j->text && j->reports > 1 && j->leaking > 0)
 		fprintf(stderr,
 			"stasis: %" PRIu64 " of %" PRIu64 " reports tell of leaks: %" PRIu64 " byte(s) in %" PRIu64
 			" allocation(s)\n",

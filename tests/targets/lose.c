@@ -34,7 +34,7 @@ static __attribute__((noinline)) void wipe(void)
 		here[i] = 0;
 }
 
-__attribute__((noinline)) void *lose_one(size_t size)
+static __attribute__((noinline)) void *lose_one(size_t size)
 {
 	void *p = malloc(size);
 
@@ -50,6 +50,7 @@ static __attribute__((noinline)) void lose_direct(int n, size_t size)
 		void *volatile p = lose_one(size);
 
 		p = NULL;
+		(void)p;
 	}
 }
 
@@ -71,6 +72,7 @@ static __attribute__((noinline)) void lose_list(int n)
 	struct node *volatile first = make_list(n);
 
 	first = NULL;
+	(void)first;
 }
 
 static void *spin(void *arg)

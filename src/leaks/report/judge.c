@@ -189,6 +189,10 @@ static void put_all(struct sts_judge *j, const struct own *own, const struct sts
 		sts_leaks_junit(j->to[STS_FORMAT_JUNIT], r, &own->view);
 	if (j->save)
 		sts_baseline_write(j->save, r, &own->view);
+	/* Whoever waits for a daemon's reports is to see each. Errors are told of when the stream is closed. */
+	for (int f = 0; f < STS_N_FORMATS; f++)
+		if (j->to[f])
+			fflush(j->to[f]);
 }
 
 static void keep_only(struct sts_leak_report *r, const char *pattern)
