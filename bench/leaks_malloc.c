@@ -4,10 +4,13 @@
  *
  *   bench-leaks-malloc loop THREADS DEPTH PAIRS   ns of CPU for a free and a malloc. Each thread has 1000 blocks of 8
  * to 519 bytes and replaces one at random, DEPTH calls deep in the stack; two threads swap one block in 64.
+ *   bench-leaks-malloc paths THREADS DEPTH PAIRS  likewise, but each call goes one of 64 ways down, so that a stack
+ *                                                 differs from the one before from a random frame on
  *   bench-leaks-malloc memory SIZE BLOCKS         resident bytes beyond SIZE for each block
  */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +22,7 @@ enum { SLOTS = 1000, SWAP_EVERY = 64, LEAST = 8, SPREAD = 512 };
 
 static _Atomic(void *) swapped[SLOTS];
 static long pairs, depth;
+static bool other_ways;
 
 static uint64_t cpu_ns(clockid_t clock)
 {
@@ -33,6 +37,28 @@ static __attribute__((noinline)) void *deep(size_t size, long frames)
 	void *p = frames > 0 ? deep(size, frames - 1) : malloc(size);
 
 	/* Not a tail call. */
+	__asm__ volatile("" : "+r"(p));
+	return p;
+}
+
+static __attribute__((noinline)) void *left(size_t size, long frames, uint32_t ways);
+
+static __attribute__((noinline)) void *right(size_t size, long frames, uint32_t ways)
+{
+	void *p = frames == 0	    ? malloc(size)
+		  : (ways & 1) != 0 ? left(size, frames - 1, ways >> 1)
+				    : right(size, frames - 1, ways >> 1);
+
+	__asm__ volatile("" : "+r"(p));
+	return p;
+}
+
+static __attribute__((noinline)) void *left(size_t size, long frames, uint32_t ways)
+{
+	void *p = frames == 0	    ? malloc(size)
+		  : (ways & 1) != 0 ? left(size, frames - 1, ways >> 1)
+				    : right(size, frames - 1, ways >> 1);
+
 	__asm__ volatile("" : "+r"(p));
 	return p;
 }
@@ -54,10 +80,13 @@ static void *work(void *arg)
 	start = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
 	for (long i = 0; i < pairs; i++) {
 		uint32_t slot = next_random(&state) % SLOTS;
+		size_t size;
 		char *p;
 
 		free(slots[slot]);
-		p = deep(LEAST + next_random(&state) % SPREAD, depth);
+		size = LEAST + next_random(&state) % SPREAD;
+		/* 64 ways that part at several depths. */
+		p = other_ways ? left(size, depth, (next_random(&state) & 63) * 0x41041u) : deep(size, depth);
 		*p = 1;
 		slots[slot] = p;
 		if (i % SWAP_EVERY == 0)
@@ -122,13 +151,14 @@ static int memory(size_t size, long blocks)
 
 int main(int argc, char **argv)
 {
-	if (argc == 5 && strcmp(argv[1], "loop") == 0 && atoi(argv[2]) > 0 && atoi(argv[2]) <= 64) {
+	other_ways = argc == 5 && strcmp(argv[1], "paths") == 0;
+	if (argc == 5 && (other_ways || strcmp(argv[1], "loop") == 0) && atoi(argv[2]) > 0 && atoi(argv[2]) <= 64) {
 		depth = atol(argv[3]);
 		pairs = atol(argv[4]);
 		return loop(atoi(argv[2]));
 	}
 	if (argc == 4 && strcmp(argv[1], "memory") == 0)
 		return memory((size_t)atol(argv[2]), atol(argv[3]));
-	fprintf(stderr, "usage: bench-leaks-malloc loop THREADS DEPTH PAIRS | memory SIZE BLOCKS\n");
+	fprintf(stderr, "usage: bench-leaks-malloc loop|paths THREADS DEPTH PAIRS | memory SIZE BLOCKS\n");
 	return 2;
 }

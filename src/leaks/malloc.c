@@ -6,8 +6,7 @@
 
 #include "leaks/malloc.h"
 
-/* From an archive the linker takes what somebody asks for: who takes malloc takes the rest of the family, and the
- * start. */
+/* From an archive the linker takes what is asked for: who takes malloc takes the rest of the family and the start. */
 extern const char sts_start_linked, sts_aligned_linked;
 static const char *const linked[] __attribute__((used)) = {&sts_start_linked, &sts_aligned_linked};
 

@@ -27,9 +27,8 @@ struct sts_chunk {
 	uintptr_t start;
 	size_t size;	/* as requested */
 	uint32_t stack; /* id in the depot of who allocated it */
-	uint32_t index; /* of its mark within its region */
 	uint8_t state;	/* STS_CHUNK_ bits */
-	void *region;	/* for the marks */
+	void *word;	/* for the marks */
 };
 
 /* NULL when there is no memory. align: a power of two; 0 for what malloc owes. */
@@ -52,10 +51,19 @@ void sts_heap_bounds(uintptr_t *lo_ret, uintptr_t *hi_ret);
 /* Set a mark; true if it was not set. May be called by many threads at once. */
 bool sts_heap_mark(const struct sts_chunk *chunk, unsigned class);
 bool sts_heap_marked(const struct sts_chunk *chunk, unsigned class);
-/* Marks are clear at first. A program forked from, or copied of, one with marks has them too. */
+/* A new block has no marks. A program forked from, or copied of, one with marks has them too. */
 void sts_heap_clear_marks(void);
 /* All live blocks, in no order. Between hold and release, or in a stopped world. */
 void sts_heap_each(void (*f)(void *arg, const struct sts_chunk *chunk), void *arg);
+/* Those that have none of the marks whose bits are set, likewise. */
+void sts_heap_each_without(unsigned marks, void (*f)(void *arg, const struct sts_chunk *chunk), void *arg);
+
+struct sts_heap_survey {
+	uint64_t blocks, bytes;
+	bool special; /* some have more state bits than LIVE */
+};
+/* Clear all marks and count live blocks. Likewise. */
+void sts_heap_survey(struct sts_heap_survey *ret);
 /* False if p is not the start of a live block. */
 bool sts_heap_ignore(const void *p);
 /* What this thread allocates while the count is above 0 is marked so. */

@@ -35,15 +35,14 @@
 #define STS_LEAF_SHIFT 34
 #define STS_LEAF_SIZE ((size_t)1 << (STS_LEAF_SHIFT - STS_REGION_SHIFT))
 #define STS_ROOT_SIZE ((size_t)1 << (STS_ADDRESS_BITS - STS_LEAF_SHIFT))
-/* Words of 64 bits of one class of marks of a region. */
-#define STS_MARK_WORDS (STS_REGION / STS_GRANULE / 64)
 
 #define likely(x_) __builtin_expect(!!(x_), 1)
 #define unlikely(x_) __builtin_expect(!!(x_), 0)
 
-/* A block's word: stack, size (small blocks; the others' is in the span), flags. */
+/* A block's word: stack, size (small blocks; the others' is in the span), flags, marks. */
 #define STS_WORD_SIZE_SHIFT 32
 #define STS_WORD_FLAGS_SHIFT 48
+#define STS_WORD_MARK_SHIFT 56
 #define STS_WORD_LIVE ((uint64_t)STS_CHUNK_LIVE << STS_WORD_FLAGS_SHIFT)
 
 typedef _Atomic uint64_t sts_word;
@@ -74,8 +73,7 @@ struct sts_region {
 	uintptr_t start, end;	 /* end of what is mapped */
 	struct sts_span **spans; /* of each page; of a huge block one */
 	size_t mask;		 /* of indices into spans */
-	_Atomic uint64_t *marks;
-	size_t mark_words; /* of each class */
+	uint64_t *places;	 /* of each page, as look.h tells; in a scan only */
 	struct sts_region *next, *prev;
 	uint32_t number;     /* among the regions of pages */
 	uint32_t free_pages; /* 0 and meaningless for a huge block */
@@ -83,7 +81,6 @@ struct sts_region {
 	bool huge;
 	struct sts_span span; /* huge */
 	struct sts_span *one;
-	_Atomic uint64_t huge_marks[STS_HEAP_MARKS];
 	/* A huge block's description ends here. */
 	uint64_t free[STS_REGION_PAGES / 64];  /* pages in no span */
 	uint64_t dirty[STS_REGION_PAGES / 64]; /* pages that may hold something else than zeros */
@@ -197,7 +194,6 @@ struct sts_pool {
 };
 void *sts_pool_get(struct sts_pool *pool, size_t size);
 void sts_pool_put(struct sts_pool *pool, void *p);
-void *sts_own_pages(size_t size);
 void sts_own_lock_all(void);
 void sts_own_unlock_all(void);
 size_t sts_own_total(void);
@@ -210,6 +206,8 @@ void sts_os_heap_unmap(void *p, size_t size);
 /* Move or grow: to `to` if that is not NULL, else in place; false if that cannot be. */
 bool sts_os_heap_remap(void *p, size_t old_size, size_t size, void *to);
 void sts_os_heap_discard(void *p, size_t size);
+/* Large pages pay: a check of a large heap is mostly spent on finding pages, and so is making a copy of the process. */
+void sts_os_heap_advise_huge(void *p, size_t size);
 int32_t sts_os_heap_tid(void);
 int32_t sts_os_heap_pid(void);
 /* Sleep, for a while at most, as long as *word is 2. */
@@ -242,8 +240,55 @@ void sts_central_give(unsigned class, const struct sts_item *items, unsigned n);
 void sts_central_trim(void);
 
 /* cache.c */
-void *sts_small_alloc(unsigned class, uint64_t word);
-void sts_small_free(unsigned class, struct sts_item item);
+void *sts_small_alloc_slowly(unsigned class, uint64_t word);
+void sts_small_free_slowly(unsigned class, struct sts_item item);
+
+/*
+ * The process may be copied (fork) between any two steps, and the copy takes other threads' caches apart: a block must
+ * never be in the cache and elsewhere, at worst in neither.
+ */
+static inline void sts_step(void)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+static inline void *sts_small_alloc(unsigned class, uint64_t word)
+{
+	struct sts_self *self = &sts_self;
+	struct sts_cache *cache = self->cache;
+	struct sts_item item;
+
+	if (unlikely(cache == NULL || self->inside || cache->bins[class].count == 0))
+		return sts_small_alloc_slowly(class, word);
+	self->inside = 1;
+	atomic_signal_fence(memory_order_seq_cst);
+	item = cache->bins[class].items[--cache->bins[class].count];
+	atomic_store_explicit(item.word, word, memory_order_release);
+	atomic_signal_fence(memory_order_seq_cst);
+	self->inside = 0;
+	return item.p;
+}
+
+static inline void sts_small_free(unsigned class, struct sts_item item)
+{
+	struct sts_self *self = &sts_self;
+	struct sts_cache *cache = self->cache;
+	struct sts_bin *bin;
+
+	if (unlikely(cache == NULL || self->inside || cache->bins[class].count == cache->bins[class].room)) {
+		sts_small_free_slowly(class, item);
+		return;
+	}
+	bin = &cache->bins[class];
+	self->inside = 1;
+	atomic_signal_fence(memory_order_seq_cst);
+	bin->items[bin->count] = item;
+	sts_step();
+	bin->count++;
+	atomic_signal_fence(memory_order_seq_cst);
+	self->inside = 0;
+}
+
 void sts_cache_after_fork(void);
 /* Give this thread a cache if it has none yet; false if it is to have none. */
 bool sts_cache_get_ready(struct sts_self *self);

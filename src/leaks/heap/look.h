@@ -1,59 +1,76 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sts_heap_find() and sts_heap_mark() in two steps, for one who has many addresses to look at: what the second step
- * needs is on its way into the cache while others are looked at.
+ * What the scan needs to do fast, between sts_lookup_begin() and the program's going on. From an address to its block
+ * takes one word of a table that is small enough for the cache, and then the block's own word, which is on its way into
+ * the cache while other addresses are looked at.
  */
 #ifndef STS_LEAKS_LOOK_H
 #define STS_LEAKS_LOOK_H
 
 #include "leaks/heap/inner.h"
 
-/* True if the block is live. */
-static inline bool sts_span_describe(const struct sts_span *span, uint32_t index, struct sts_chunk *ret)
-{
-	uint64_t word = atomic_load_explicit(&span->words[index], memory_order_acquire);
+/* A page's word: address of its span's first word, class, first page of its span in the region. */
+#define STS_PLACE_WORDS_BITS 44 /* of an address divided by 8 */
+#define STS_PLACE_CLASS_SHIFT STS_PLACE_WORDS_BITS
+#define STS_PLACE_PAGE_SHIFT 50
+#define STS_PLACE_SINGLE 63 /* in place of a class: one large or huge block */
 
-	if ((word & STS_WORD_LIVE) == 0)
-		return false;
-	ret->start = span->start + (uintptr_t)index * span->unit;
-	ret->size = span->unit != 0 ? (uint16_t)(word >> STS_WORD_SIZE_SHIFT) : atomic_load(&span->size);
-	ret->stack = (uint32_t)word;
-	ret->state = (uint8_t)(word >> STS_WORD_FLAGS_SHIFT);
-	/* A page has as many marks as the smallest blocks need. */
-	ret->index = (uint32_t)(span->page * (STS_PAGE / STS_GRANULE)) + index;
-	ret->region = span->region;
-	return true;
-}
-
-struct sts_place {
-	const struct sts_span *span;
-	uintptr_t address;
-	uint32_t index;
+struct sts_lookup_class {
+	uint64_t magic;
+	uint32_t unit, count;
 };
 
-/* False if there is no block at the address, live or not. */
-static inline bool sts_place_find(uintptr_t address, struct sts_place *ret)
-{
-	const struct sts_span *span = sts_span_find(address);
-	uint32_t index = 0;
+struct sts_lookup {
+	struct sts_lookup_class classes[STS_CLASSES];
+};
 
-	if (span == NULL || address < span->start)
+struct sts_place {
+	sts_word *word;
+	const struct sts_span *single; /* a large or huge block's, else NULL */
+	uintptr_t start, offset;       /* of the address within the block, or behind its end */
+};
+
+/* Bytes of the table. */
+size_t sts_lookup_size(void);
+/* Make it, in memory that is zero. */
+void sts_lookup_begin(struct sts_lookup *look, void *table);
+
+/* False if there is no block at the address, live or not. */
+static inline bool sts_place_find(const struct sts_lookup *look, uintptr_t address, struct sts_place *ret)
+{
+	const struct sts_region *region = sts_map_find(address);
+	const struct sts_lookup_class *class;
+	uint64_t place, index;
+	uintptr_t base;
+
+	if (unlikely(region == NULL))
 		return false;
-	if (span->unit != 0) {
-		index = sts_span_index(span, address - span->start);
-		if (index >= span->count)
-			return false;
+	place = region->places[((address - region->start) >> STS_PAGE_SHIFT) & region->mask];
+	if (unlikely(place == 0))
+		return false;
+	base = region->start + ((place >> STS_PLACE_PAGE_SHIFT) << STS_PAGE_SHIFT);
+	ret->word = (sts_word *)(uintptr_t)((place & (((uint64_t)1 << STS_PLACE_WORDS_BITS) - 1)) << 3);
+	ret->start = base;
+	ret->offset = address - base;
+	ret->single = NULL;
+	place = place >> STS_PLACE_CLASS_SHIFT & 63;
+	if (unlikely(place == STS_PLACE_SINGLE)) {
+		ret->single = (void *)((char *)ret->word - offsetof(struct sts_span, word));
+		return true;
 	}
-	__builtin_prefetch(&span->words[index]);
-	*ret = (struct sts_place){span, address, index};
-	return true;
+	class = &look->classes[place];
+	index = (ret->offset * class->magic) >> 40;
+	ret->word += index;
+	ret->start += index * class->unit;
+	ret->offset -= index * class->unit;
+	return index < class->count;
 }
 
-/* True if the block is live and holds the address. */
-static inline bool sts_place_look(const struct sts_place *place, struct sts_chunk *ret)
+/* Of a live block with this word. */
+static inline size_t sts_place_size(const struct sts_place *place, uint64_t word)
 {
-	return sts_span_describe(place->span, place->index, ret) &&
-	       place->address - ret->start < ret->size + (ret->size == 0);
+	return likely(place->single == NULL) ? (uint16_t)(word >> STS_WORD_SIZE_SHIFT)
+					     : atomic_load_explicit(&place->single->size, memory_order_relaxed);
 }
 
 #endif

@@ -10,7 +10,7 @@ struct sts_region *_Atomic sts_regions;
 /* The lowest address is also that of the first block: inverted, this word does not look like a pointer to it. */
 static _Atomic uintptr_t lowest_inverted, highest;
 /* Descriptions of regions that are no more. A reader who comes late sees an empty one. */
-static struct sts_region *spare; /* of pages, linked by next, with their marks */
+static struct sts_region *spare; /* of pages, linked by next */
 static struct sts_pool huge_pool;
 static struct sts_lock map_lock; /* leaf of all locks but that of own memory */
 
@@ -103,17 +103,13 @@ static struct sts_region *take_spare(void)
 {
 	bool taken = sts_lock(&map_lock);
 	struct sts_region *region = spare;
-	_Atomic uint64_t *marks;
 
 	if (region != NULL)
 		spare = region->next;
 	sts_unlock(&map_lock, taken);
 	if (region == NULL)
 		return NULL;
-	marks = region->marks;
 	memset(region, 0, sizeof(*region));
-	sts_os_heap_discard(marks, STS_HEAP_MARKS * STS_MARK_WORDS * sizeof(uint64_t));
-	region->marks = marks;
 	return region;
 }
 
@@ -130,13 +126,7 @@ static struct sts_region *describe(void)
 {
 	struct sts_region *region = take_spare();
 
-	if (region != NULL)
-		return region;
-	region = sts_own_alloc(sizeof(*region));
-	if (region == NULL)
-		return NULL;
-	region->marks = sts_own_pages(STS_HEAP_MARKS * STS_MARK_WORDS * sizeof(uint64_t));
-	return region->marks != NULL ? region : NULL;
+	return region != NULL ? region : sts_own_alloc(sizeof(*region));
 }
 
 struct sts_region *sts_region_new(void)
@@ -153,7 +143,6 @@ struct sts_region *sts_region_new(void)
 	region->end = region->start + STS_REGION;
 	region->spans = region->table;
 	region->mask = STS_REGION_PAGES - 1;
-	region->mark_words = STS_MARK_WORDS;
 	region->free_pages = region->longest = STS_REGION_PAGES;
 	memset(region->free, 0xff, sizeof(region->free));
 	if (publish(region))
@@ -266,8 +255,6 @@ static struct sts_region *map_huge(size_t size, size_t align)
 	region->end = region->start + size;
 	region->one = &region->span;
 	region->spans = &region->one;
-	region->marks = region->huge_marks;
-	region->mark_words = 1;
 	region->span.region = region;
 	region->span.count = 1;
 	region->span.words = &region->span.word;
@@ -363,7 +350,7 @@ struct sts_region *sts_region_resize_huge(struct sts_region *region, size_t size
 	return move(region, size);
 }
 
-/* Their descriptions, marks and all, wait for the next region. */
+/* Their descriptions wait for the next region. */
 bool sts_region_reclaim(void)
 {
 	bool any = false;

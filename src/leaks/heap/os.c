@@ -75,6 +75,11 @@ void sts_os_heap_discard(void *p, size_t size)
 	RAW(madvise, p, size, MADV_DONTNEED);
 }
 
+void sts_os_heap_advise_huge(void *p, size_t size)
+{
+	RAW(madvise, p, size, MADV_HUGEPAGE);
+}
+
 int32_t sts_os_heap_tid(void)
 {
 	return (int32_t)RAW(gettid);

@@ -4,7 +4,7 @@
 
 #include "leaks/heap/inner.h"
 
-enum { LINE = 64, MAPPING = 512 << 10 };
+enum { LINE = 64, MAPPING = 512 << 10, LARGE_MAPPING = 4 << 20, MANY = 4 << 20 };
 
 /* At the beginning of every mapping. */
 struct mapping {
@@ -14,17 +14,15 @@ struct mapping {
 
 static struct sts_lock lock;
 static struct mapping *_Atomic mappings;
-/* What is left of the newest mappings; the next one's first block may begin where one of them ends. */
+/* What is left of the newest mapping; the heap's first block may begin where it ends. */
 static struct {
-	uintptr_t at, end, pages_at, pages_end;
+	uintptr_t at, end;
 } left;
 static size_t total;
 
 /* The lock held. */
-static struct mapping *map(size_t size)
+static struct mapping *add(struct mapping *m, size_t size)
 {
-	struct mapping *m = sts_os_heap_map(size);
-
 	if (m == NULL)
 		return NULL;
 	m->size = size;
@@ -32,6 +30,22 @@ static struct mapping *map(size_t size)
 	atomic_store_explicit(&mappings, m, memory_order_release);
 	total += size;
 	return m;
+}
+
+static struct mapping *map(size_t size)
+{
+	return add(sts_os_heap_map(size), size);
+}
+
+/* The more there is, the larger. */
+static struct mapping *map_pieces(void)
+{
+	void *p = total >= MANY ? sts_os_heap_map_aligned(LARGE_MAPPING, LARGE_MAPPING) : NULL;
+
+	if (p == NULL)
+		return map(MAPPING);
+	sts_os_heap_advise_huge(p, LARGE_MAPPING);
+	return add(p, LARGE_MAPPING);
 }
 
 static void *alloc(size_t size)
@@ -43,11 +57,11 @@ static void *alloc(size_t size)
 		return m != NULL ? (char *)m + LINE : NULL;
 	}
 	if (left.end - left.at < size) {
-		m = map(MAPPING);
+		m = map_pieces();
 		if (m == NULL)
 			return NULL;
 		left.at = (uintptr_t)m + LINE;
-		left.end = (uintptr_t)m + MAPPING;
+		left.end = (uintptr_t)m + m->size;
 	}
 	left.at += size;
 	return (void *)(left.at - size);
@@ -83,28 +97,6 @@ void sts_pool_put(struct sts_pool *pool, void *p)
 	*(void **)p = pool->free;
 	pool->free = p;
 	sts_unlock(&lock, taken);
-}
-
-/* Pages for marks, cut from mappings of many, lest each region need two. */
-void *sts_own_pages(size_t size)
-{
-	enum { PIECES = 16 };
-	bool taken = sts_lock(&lock);
-	struct mapping *m;
-	void *p = NULL;
-
-	if (left.pages_end - left.pages_at < size) {
-		m = map(STS_PAGE + PIECES * size);
-		if (m == NULL)
-			goto out;
-		left.pages_at = (uintptr_t)m + STS_PAGE;
-		left.pages_end = (uintptr_t)m + m->size;
-	}
-	p = (void *)left.pages_at;
-	left.pages_at += size;
-out:
-	sts_unlock(&lock, taken);
-	return p;
 }
 
 void sts_own_lock_all(void)

@@ -9,6 +9,7 @@ enum {
 	/* Free pages that are not given back at once, at least. */
 	KEPT_PAGES = 8192,
 	KEPT_SHARE = 4,
+	MANY_PAGES = 16384, /* 64 MiB */
 };
 
 struct sts_lock sts_pages_lock;
@@ -118,6 +119,9 @@ static struct sts_region *new_region(void)
 		return NULL;
 	}
 	total_pages += STS_REGION_PAGES;
+	/* Where it does not matter if a few pages more are in memory than are used. */
+	if (total_pages > MANY_PAGES)
+		sts_os_heap_advise_huge((void *)region->start, STS_REGION);
 	lower_first(region);
 	return region;
 }

@@ -147,7 +147,7 @@ static void give(void *arg, uintptr_t start, uintptr_t end)
 
 	start = start > w->start ? start : w->start;
 	end = end < w->end ? end : w->end;
-	w->sink->memory(w->sink->arg, start, end, w->dead);
+	w->sink->memory(w->sink->arg, start, end, true);
 }
 
 /* The end of a file may lie before that of its mapping. */
@@ -157,7 +157,7 @@ static void give_copied(struct walk *w, uintptr_t start, uintptr_t end)
 	while (start < end) {
 		size_t n = sts_roots_copy(start, copy, end - start < sizeof(copy) ? end - start : sizeof(copy));
 
-		w->sink->memory(w->sink->arg, (uintptr_t)copy, (uintptr_t)copy + n, w->dead);
+		w->sink->memory(w->sink->arg, (uintptr_t)copy, (uintptr_t)copy + n, false);
 		start += n > 0 ? n : PAGE;
 	}
 }

@@ -43,15 +43,15 @@ void sts_roots_cut(struct sts_roots *r, uintptr_t start, uintptr_t end);
 void sts_roots_thread(struct sts_roots *r, uintptr_t sp, uintptr_t tp);
 
 struct sts_root_sink {
-	/* Memory to look at. `dead`: a stack below where its thread is. */
-	void (*memory)(void *arg, uintptr_t start, uintptr_t end, bool dead);
+	/* Memory to look at; `stays`: until the world goes on, else only during the call. */
+	void (*memory)(void *arg, uintptr_t start, uintptr_t end, bool stays);
 	void *arg;
 };
 
 /* Sort the cuts and find what of the heap cannot be read. False if there is no memory for that. */
 bool sts_roots_prepare(struct sts_roots *r);
 /*
- * First those that live, with dead = false, or those that are dead. Where the mappings cannot be known, only the stacks
+ * Those that live, or those that are dead: stacks below where their threads are. Where the mappings cannot be known, only the stacks
  * from their threads upwards are given.
  */
 void sts_roots_each(struct sts_roots *r, bool dead, const struct sts_root_sink *sink);

@@ -89,7 +89,7 @@ static void make_cuts(struct check *c)
 	cut_ours(c);
 	sts_heap_each_range(cut, c);
 	sts_heap_each_own(cut, c);
-	sts_roots_cut(&c->roots, (uintptr_t)c->scan.todo, (uintptr_t)c->scan.todo + c->scan.mapped);
+	sts_roots_cut(&c->roots, (uintptr_t)c->scan.memory, (uintptr_t)c->scan.memory + c->scan.mapped);
 	sts_roots_cut(&c->roots, (uintptr_t)c->out.data, (uintptr_t)c->out.data + c->out.room);
 	sts_roots_cut(&c->roots, (uintptr_t)c->sums.table, (uintptr_t)c->sums.table + c->sums.mapped);
 	if (!sts_settings.use_globals)
@@ -156,16 +156,19 @@ static void take_threads(struct check *c)
 		take_thread(c, i);
 }
 
-static void scan_root(void *arg, uintptr_t start, uintptr_t end, bool dead)
+static void scan_root(void *arg, uintptr_t start, uintptr_t end, bool stays)
 {
 	struct check *c = arg;
 
-	sts_scan_memory(&c->scan, start, end);
+	if (stays)
+		sts_scan_later(&c->scan, start, end);
+	else
+		sts_scan_memory(&c->scan, start, end);
 }
 
 static void scan_region(void *arg, uintptr_t start, uintptr_t end)
 {
-	scan_root(arg, start, end, false);
+	scan_root(arg, start, end, true);
 }
 
 /* --- marking ----------------------------------------------------------------------------------- */
@@ -184,13 +187,13 @@ static void mark(struct check *c)
 		sts_modules_each_data(scan_region, c);
 	c->scan.unreadable = c->roots.unreadable;
 	c->scan.n_unreadable = c->roots.n_unreadable;
-	sts_scan_follow(&c->scan);
 	sts_roots_each(&c->roots, false, &sink);
 	if (sts_settings.use_root_regions)
 		sts_regions_each(scan_region, c);
 	sts_scan_ignored(&c->scan);
 	sts_scan_set_mark(&c->scan, STS_MARK_POSSIBLE);
 	sts_roots_each(&c->roots, true, &sink);
+	sts_scan_follow(&c->scan);
 	sts_scan_indirect(&c->scan);
 }
 
@@ -198,7 +201,8 @@ static bool begin(struct check *c, size_t threads)
 {
 	const struct sts_scan_options opts = {.unaligned = sts_settings.use_unaligned,
 					      .past_end = sts_settings.use_past_end,
-					      .tag = (uint64_t)sts_settings.tag_bits};
+					      .tag = (uint64_t)sts_settings.tag_bits,
+					      .threads = (unsigned)sts_settings.scan_threads};
 
 	if (!sts_scan_begin(&c->scan, &opts))
 		return false;

@@ -53,6 +53,7 @@ static const struct {
 	{"on_signal", 0, 64, &sts_settings.on_signal},
 	{"interval", 0, 1000000, &sts_settings.interval_s},
 	{"timeout_ms", 1, 3600000, &sts_settings.timeout_ms},
+	{"scan_threads", 0, 16, &sts_settings.scan_threads},
 };
 
 static const char *texts[4];

@@ -18,6 +18,7 @@ struct sts_settings {
 	int interval_s;	 /* 0: never */
 	int exitcode;	 /* 0: the program's own */
 	int timeout_ms;	 /* of stopping the world */
+	int scan_threads; /* at most; 0: as it seems fit */
 	int reporter_fd; /* a command's socket; -1: none */
 };
 

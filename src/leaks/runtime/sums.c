@@ -55,7 +55,7 @@ static void add(struct sts_sums *sums, uint32_t class, uint32_t stack, uint64_t 
 struct take {
 	struct sts_sums *sums;
 	struct sts_out *out;
-	bool reachable, objects;
+	bool objects;
 };
 
 static uint32_t class_of(const struct sts_chunk *chunk)
@@ -72,8 +72,6 @@ static void take_one(void *arg, const struct sts_chunk *chunk)
 	struct take *t = arg;
 	uint32_t class = class_of(chunk);
 
-	if (class == STS_RAW_REACHABLE && !t->reachable)
-		return;
 	t->sums->leaks += class != STS_RAW_REACHABLE;
 	add(t->sums, class, chunk->stack, chunk->size);
 	if (t->objects) {
@@ -86,9 +84,9 @@ static void take_one(void *arg, const struct sts_chunk *chunk)
 
 void sts_sums_take(struct sts_sums *sums, struct sts_out *out, bool reachable, bool objects)
 {
-	struct take t = {.sums = sums, .out = out, .reachable = reachable, .objects = objects};
+	struct take t = {.sums = sums, .out = out, .objects = objects};
 
-	sts_heap_each(take_one, &t);
+	sts_heap_each_without(reachable ? 0 : 1u << STS_MARK_REACHABLE, take_one, &t);
 }
 
 static void tell_stack(struct sts_out *out, uint32_t stack)

@@ -2,248 +2,135 @@
 #include <asm/unistd.h>
 #include <sys/mman.h>
 
-#include "leaks/scan/scan.h"
+#include "leaks/scan/inner.h"
 #include "stopworld/x86/raw.h"
 
-#define WORD sizeof(uintptr_t)
+/* More threads pay from here on. */
+enum { MANY_BLOCKS = 50000, MANY_BYTES = 32 << 20, ROOTS = 65536 };
 
 /* --- beginning and end ------------------------------------------------------------------------- */
 
-static void count(void *arg, const struct sts_chunk *chunk)
+static size_t pages(size_t size)
 {
-	struct sts_scan *s = arg;
+	return (size + 4095) & ~(size_t)4095;
+}
 
-	s->live_blocks++;
-	s->live_bytes += chunk->size;
+static unsigned workers_for(const struct sts_scan *s)
+{
+	if (s->opts.threads != 0)
+		return s->opts.threads;
+	return s->live_blocks >= MANY_BLOCKS || s->live_bytes >= MANY_BYTES ? sts_share_cpus() : 1;
+}
+
+/* Ranges, the table of places, workers, their stacks. */
+static bool map(struct sts_scan *s)
+{
+	size_t todo, look = pages(sts_lookup_size()), workers = pages(s->n_workers * sizeof(struct sts_worker));
+	char *memory;
+	long p;
+
+	/* A block is put there once for each mark, and taken out before the next. */
+	s->room = s->live_blocks + ROOTS + STS_SCAN_OWN;
+	todo = pages(s->room * sizeof(*s->todo));
+	s->mapped = todo + look + workers + s->n_workers * STS_SCAN_STACK;
+	p = RAW(mmap, 0, s->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+	if ((unsigned long)p > -4096ul)
+		return false;
+	memory = s->memory = (void *)p;
+	s->todo = (void *)memory;
+	sts_lookup_begin(&s->look, memory + todo);
+	s->workers = (void *)(memory + todo + look);
+	s->stacks = memory + todo + look + workers;
+	for (unsigned i = 0; i < s->n_workers; i++)
+		s->workers[i].scan = s;
+	return true;
 }
 
 bool sts_scan_begin(struct sts_scan *s, const struct sts_scan_options *opts)
 {
+	struct sts_heap_survey survey;
 	uintptr_t hi;
-	long p;
 
 	*s = (struct sts_scan){.opts = *opts};
 	sts_heap_bounds(&s->lo, &hi);
 	s->size = hi - s->lo + (opts->past_end ? 1 : 0);
-	sts_heap_each(count, s);
-	/* A block is put there once for each mark, and taken out before the next. */
-	s->room = s->live_blocks + 1;
-	s->mapped = (s->room * sizeof(*s->todo) + 4095) & ~(size_t)4095;
-	p = RAW(mmap, 0, s->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
-	if ((unsigned long)p > -4096ul)
-		return false;
-	s->todo = (void *)p;
-	sts_heap_clear_marks();
-	return true;
+	sts_heap_survey(&survey);
+	s->live_blocks = survey.blocks;
+	s->live_bytes = survey.bytes;
+	s->special = survey.special;
+	s->n_workers = workers_for(s);
+	sts_filter_prepare();
+	return map(s);
 }
 
 void sts_scan_end(struct sts_scan *s)
 {
-	if (s->todo != NULL)
-		RAW(munmap, s->todo, s->mapped);
+	if (s->memory != NULL)
+		RAW(munmap, s->memory, s->mapped);
 }
+
+/* --- roots --------------------------------------------------------------------------------------- */
 
 void sts_scan_set_mark(struct sts_scan *s, enum sts_mark mark)
 {
 	s->mark = mark;
 }
 
-/* --- pointers ---------------------------------------------------------------------------------- */
-
-static bool found_before(const struct sts_scan *s, const struct sts_chunk *chunk)
-{
-	for (unsigned m = 0; m < s->mark; m++)
-		if (sts_heap_marked(chunk, m))
-			return true;
-	return false;
-}
-
-static void found(struct sts_scan *s, const struct sts_chunk *chunk)
-{
-	/* What points to itself is not held by that. */
-	if (chunk->start == s->self || found_before(s, chunk) || !sts_heap_mark(chunk, s->mark))
-		return;
-	/* Every lost block is looked into anyway. */
-	if (chunk->size < WORD || s->mark == STS_MARK_INDIRECT || s->n_todo == s->room)
-		return;
-	__builtin_prefetch((const void *)chunk->start);
-	s->todo[s->n_todo++] = (struct sts_scan_range){chunk->start, chunk->start + chunk->size};
-}
-
-static void look(struct sts_scan *s, const struct sts_place *place)
-{
-	struct sts_chunk chunk;
-
-	if (sts_place_look(place, &chunk))
-		found(s, &chunk);
-}
-
-/* Look at those that wait for their block's word. */
-static void look_all(struct sts_scan *s)
-{
-	for (unsigned n = s->n_places < STS_SCAN_AHEAD ? s->n_places : STS_SCAN_AHEAD; n > 0; n--)
-		look(s, &s->places[(s->n_places - n) % STS_SCAN_AHEAD]);
-	s->n_places = 0;
-}
-
-/* Who is found now is looked at some words later, when its block's word has come into the cache. */
-static void find(struct sts_scan *s, uintptr_t address)
-{
-	struct sts_place place;
-
-	if (!sts_place_find(address, &place))
-		return;
-	if (s->n_places >= STS_SCAN_AHEAD)
-		look(s, &s->places[s->n_places % STS_SCAN_AHEAD]);
-	s->places[s->n_places++ % STS_SCAN_AHEAD] = place;
-}
-
-static void find_past_end(struct sts_scan *s, uintptr_t word)
-{
-	struct sts_chunk chunk;
-
-	if (sts_heap_find(word - 1, &chunk) && word == chunk.start + chunk.size)
-		found(s, &chunk);
-}
-
-static void candidate(struct sts_scan *s, uintptr_t word)
-{
-	find(s, word);
-	if (__builtin_expect(s->opts.past_end, 0))
-		find_past_end(s, word);
-}
-
 void sts_scan_word(struct sts_scan *s, uintptr_t word)
 {
-	word &= ~s->opts.tag;
-	if (word - s->lo < s->size)
-		candidate(s, word);
-}
-
-/* Most words are no pointers: eight are ruled out at once. */
-static void scan_aligned(struct sts_scan *s, const uintptr_t *p, const uintptr_t *end)
-{
-	const uintptr_t lo = s->lo, size = s->size, keep = ~s->opts.tag;
-
-	for (; end - p >= 8; p += 8) {
-		bool any = false;
-
-		for (int i = 0; i < 8; i++)
-			any |= (p[i] & keep) - lo < size;
-		if (__builtin_expect(!any, 1))
-			continue;
-		for (int i = 0; i < 8; i++)
-			if ((p[i] & keep) - lo < size)
-				candidate(s, p[i] & keep);
-	}
-	for (; p < end; p++)
-		sts_scan_word(s, *p);
-}
-
-static void scan_unaligned(struct sts_scan *s, uintptr_t start, uintptr_t end)
-{
-	for (; start + WORD <= end; start++) {
-		uintptr_t word;
-
-		__builtin_memcpy(&word, (const void *)start, WORD);
-		sts_scan_word(s, word);
-	}
-}
-
-static void scan_readable(struct sts_scan *s, uintptr_t start, uintptr_t end)
-{
-	if (s->opts.unaligned) {
-		scan_unaligned(s, start, end);
-		return;
-	}
-	start = (start + WORD - 1) & ~(WORD - 1);
-	end &= ~(WORD - 1);
-	if (start < end)
-		scan_aligned(s, (const uintptr_t *)start, (const uintptr_t *)end);
-}
-
-/* A block's memory, but for what the program has made unreadable within. */
-static void scan_block(struct sts_scan *s, uintptr_t start, uintptr_t end)
-{
-	for (size_t i = 0; i < s->n_unreadable && s->unreadable[i].start < end; i++) {
-		const struct sts_scan_range *hole = &s->unreadable[i];
-
-		if (hole->end <= start)
-			continue;
-		if (hole->start > start)
-			scan_readable(s, start, hole->start);
-		start = hole->end;
-	}
-	if (start < end)
-		scan_readable(s, start, end);
-}
-
-/* Blocks wait in a row for their memory to come into the cache. */
-void sts_scan_follow(struct sts_scan *s)
-{
-	struct sts_scan_range row[STS_SCAN_AHEAD];
-	unsigned first = 0, n = 0;
-
-	for (;;) {
-		while (n < STS_SCAN_AHEAD && s->n_todo > 0) {
-			struct sts_scan_range r = s->todo[--s->n_todo];
-
-			__builtin_prefetch((const void *)r.start);
-			row[(first + n++) % STS_SCAN_AHEAD] = r;
-		}
-		if (n == 0) {
-			look_all(s);
-			if (s->n_todo == 0)
-				return;
-			continue;
-		}
-		scan_block(s, row[first].start, row[first].end);
-		first = (first + 1) % STS_SCAN_AHEAD;
-		n--;
-	}
+	sts_mark_word(&s->workers[0], word);
 }
 
 void sts_scan_memory(struct sts_scan *s, uintptr_t start, uintptr_t end)
 {
-	scan_readable(s, start, end);
-	sts_scan_follow(s);
+	sts_mark_range(&s->workers[0], start, end);
 }
 
-/* --- blocks ------------------------------------------------------------------------------------ */
+void sts_scan_later(struct sts_scan *s, uintptr_t start, uintptr_t end)
+{
+	/* What is small is looked at sooner than noted; and there is to be room for each block. */
+	if (end - start < STS_SCAN_PIECE || s->n_todo + s->live_blocks >= s->room)
+		sts_scan_memory(s, start, end);
+	else
+		sts_share_add(&s->workers[0], start, end);
+}
+
+void sts_scan_follow(struct sts_scan *s)
+{
+	sts_mark_flush(&s->workers[0]);
+	sts_share_run(s);
+}
+
+/* --- blocks -------------------------------------------------------------------------------------- */
 
 static void ignored(void *arg, const struct sts_chunk *chunk)
 {
 	struct sts_scan *s = arg;
 
-	if (chunk->state & (STS_CHUNK_IGNORED | STS_CHUNK_DISABLED)) {
-		found(s, chunk);
-		sts_scan_follow(s);
-	}
+	if (chunk->state & (STS_CHUNK_IGNORED | STS_CHUNK_DISABLED))
+		sts_scan_word(s, chunk->start);
 }
 
 void sts_scan_ignored(struct sts_scan *s)
 {
-	sts_heap_each(ignored, s);
-}
-
-static bool lost(const struct sts_chunk *chunk)
-{
-	return !sts_heap_marked(chunk, STS_MARK_REACHABLE) && !sts_heap_marked(chunk, STS_MARK_POSSIBLE);
+	if (s->special)
+		sts_heap_each_without(1u << STS_MARK_REACHABLE, ignored, s);
+	sts_scan_follow(s);
 }
 
 static void look_into(void *arg, const struct sts_chunk *chunk)
 {
 	struct sts_scan *s = arg;
+	struct sts_worker *w = &s->workers[0];
 
-	if (!lost(chunk))
-		return;
-	s->self = chunk->start;
-	scan_block(s, chunk->start, chunk->start + chunk->size);
-	look_all(s);
+	w->self = chunk->start;
+	sts_mark_range(w, chunk->start, chunk->start + chunk->size);
 }
 
 void sts_scan_indirect(struct sts_scan *s)
 {
 	sts_scan_set_mark(s, STS_MARK_INDIRECT);
-	sts_heap_each(look_into, s);
+	sts_heap_each_without(1u << STS_MARK_REACHABLE | 1u << STS_MARK_POSSIBLE, look_into, s);
+	sts_mark_flush(&s->workers[0]);
+	s->workers[0].self = 0;
 }

@@ -7,6 +7,7 @@
 
 #include "leaks/heap/inner.h"
 #include "leaks/unwind/depot.h"
+#include "leaks/unwind/depot_inner.h"
 #include "leaks/unwind/modules.h"
 #include "leaks/unwind/rows.h"
 
@@ -14,7 +15,13 @@ enum {
 	/* Of a thread that has no memory of captures: at its very end, or in a handler that interrupted a capture. */
 	BARE_MOST = 48,
 	WORD = sizeof(uintptr_t),
+	GUESSES = 1 << 14,
+	/* Fewer frames are looked for one by one. */
+	MANY = 3,
+	CUTS = 1024 * STS_STACK_CUT,
 };
+
+#define HASH 0x9e3779b97f4a7c15u
 
 unsigned sts_stack_depth;
 bool sts_stack_frame_pointers;
@@ -32,7 +39,16 @@ struct known {
 	uintptr_t sp, bp;
 	const uintptr_t *bp_at; /* what bp was read from, or bp itself; what differs from bp if more was read */
 	uint32_t stack;		/* this frame and its callers */
+	uint16_t module;
+	/*
+	 * Whether the walk from here on depends on bp: else it is not compared. In code without frame pointers it holds
+	 * data, which is another in each call.
+	 */
+	bool needs_bp;
+	uint8_t use; /* of bp by this frame's row */
 };
+
+enum { PASSES_BP, LOADS_BP, USES_BP };
 
 /* Stack that is known to be readable. */
 struct window {
@@ -44,7 +60,7 @@ struct sts_unwind {
 	uint32_t generation;
 	uint32_t n; /* frames known */
 	/* The last answer. */
-	uint32_t caller, stack;
+	uint32_t caller, stack, depth;
 	uintptr_t entry;
 	struct known known[STS_STACK_MOST]; /* outermost first */
 	struct known fresh[STS_STACK_MOST]; /* of this capture, innermost first */
@@ -56,21 +72,26 @@ struct walk {
 	struct known *fresh;
 	uint32_t n, most;
 	bool joinable; /* frames are in order, all in one stack */
+	uint64_t hash; /* of the fresh frames' addresses */
 };
 
 /* Where the stack pointer is can be read. What lies between there and a known window, page by page. */
-static void place_window(struct walk *w, uintptr_t sp)
+static __attribute__((noinline)) void change_window(struct walk *w, uintptr_t sp)
 {
 	struct window swapped = *w->window;
 
-	if (likely(sp >= swapped.lo && sp < swapped.hi))
-		return;
 	if (sp < w->other->lo || sp >= w->other->hi) {
 		w->other->lo = sp & ~(STS_PAGE - 1);
 		w->other->hi = w->other->lo + STS_PAGE;
 	}
 	*w->window = *w->other;
 	*w->other = swapped;
+}
+
+static inline void place_window(struct walk *w, uintptr_t sp)
+{
+	if (unlikely(sp < w->window->lo || sp >= w->window->hi))
+		change_window(w, sp);
 }
 
 static __attribute__((noinline)) bool widen(struct walk *w, uintptr_t address)
@@ -164,11 +185,20 @@ static inline bool unchanged(const struct known *known, uint32_t n)
 	return true;
 }
 
+static inline uint8_t use_of(uint64_t row)
+{
+	if (sts_row_kind(row) == STS_ROW_BP || sts_row_kind(row) == STS_ROW_DEREF_BP ||
+	    sts_row_bp_kind(row) == STS_BP_AT_BP)
+		return USES_BP;
+	return sts_row_bp_kind(row) == STS_BP_AT_CFA ? LOADS_BP : PASSES_BP;
+}
+
 /*
  * Walk until the end, or a frame of the known ones whose callers have not changed: their number, itself included, is
  * returned.
  */
-static inline uint32_t walk(struct walk *w, struct state s, struct known *known, uint32_t candidates)
+static __attribute__((noinline)) uint32_t walk(struct walk *w, struct state s, struct known *known,
+							   uint32_t candidates)
 {
 	const uintptr_t *bp_at = NULL;
 	bool deref = false;
@@ -181,12 +211,14 @@ static inline uint32_t walk(struct walk *w, struct state s, struct known *known,
 		while (candidates > 0 && known[candidates - 1].sp < s.sp)
 			candidates--;
 		if (candidates > 0 && known[candidates - 1].sp == s.sp && known[candidates - 1].pc == s.pc &&
-		    known[candidates - 1].bp == s.bp && w->joinable) {
+		    (known[candidates - 1].bp == s.bp || !known[candidates - 1].needs_bp) && w->joinable) {
 			if (likely(unchanged(known, candidates - 1))) {
 				/* It may have been another that called from here, and saved the frame pointer
 				 * elsewhere. */
 				if (w->n > 0)
-					known[candidates - 1].bp_at = origin(&known[candidates - 1], bp_at, deref);
+					known[candidates - 1].bp_at =
+						origin(&known[candidates - 1],
+						       known[candidates - 1].needs_bp ? bp_at : NULL, deref);
 				return candidates;
 			}
 			candidates--;
@@ -195,7 +227,9 @@ static inline uint32_t walk(struct walk *w, struct state s, struct known *known,
 		if (sts_row_kind(row) == STS_ROW_NONE)
 			return 0;
 		f = &w->fresh[w->n++];
-		*f = (struct known){s.pc, s.sp, s.bp, origin(f, bp_at, deref), sts_row_module(row)};
+		*f = (struct known){s.pc,  s.sp,       s.bp, origin(f, bp_at, deref), 0, sts_row_module(row),
+				    false, use_of(row)};
+		w->hash = (w->hash ^ s.pc) * HASH;
 		bp_at = NULL;
 		deref = false;
 		if (w->n == w->most || !step(w, &s, row, &next, &bp_at, &deref))
@@ -210,14 +244,66 @@ static inline uintptr_t as_return(uint64_t pc)
 	return unlikely((pc & STS_ROW_EXACT) != 0) ? (pc & ~STS_ROW_EXACT) + 1 : pc;
 }
 
-/* Frames from the outermost of the fresh ones inwards, called by `stack`. */
-static uint32_t enter(struct known *fresh, uint32_t n, uint32_t stack)
+static __attribute__((noinline)) void walk_all(struct walk *w, const struct state *s)
 {
-	while (n-- > 0) {
-		stack = sts_depot_child(stack, as_return(fresh[n].pc), fresh[n].stack);
-		fresh[n].stack = stack;
+	walk(w, *s, NULL, 0);
+}
+
+/* Whether `id` consists of the fresh frames and, calling them, `stack`; then each gets its own. */
+static inline bool is_chain(struct walk *w, uint32_t id, uint32_t stack)
+{
+	for (uint32_t i = 0; i < w->n; i++) {
+		const struct sts_node *node = sts_node_of(id);
+
+		if (node->key != sts_node_key(as_return(w->fresh[i].pc), w->fresh[i].module))
+			return false;
+		w->fresh[i].stack = id;
+		id = node->caller;
+	}
+	return id == stack;
+}
+
+static inline uint32_t add_nodes(struct walk *w, uint32_t stack)
+{
+	for (uint32_t i = w->n; i-- > 0;) {
+		stack = sts_depot_child(stack, as_return(w->fresh[i].pc), w->fresh[i].module);
+		w->fresh[i].stack = stack;
 	}
 	return stack;
+}
+
+/* The stack of the fresh frames, called by `stack`. Several at once are looked for by a guess, which is then checked.
+ */
+static inline uint32_t find_stack(struct walk *w, uint32_t stack)
+{
+	static _Atomic uint64_t guesses[GUESSES]; /* a part of the hash, and the stack */
+	uint64_t hash = (w->hash ^ stack) * HASH, guess;
+	_Atomic uint64_t *entry = &guesses[hash >> 32 & (GUESSES - 1)];
+	uint32_t id;
+
+	if (w->n < MANY)
+		return add_nodes(w, stack);
+	guess = atomic_load_explicit(entry, memory_order_acquire);
+	if (likely(guess != 0 && (uint32_t)guess == (uint32_t)hash && is_chain(w, guess >> 32, stack)))
+		return guess >> 32;
+	id = add_nodes(w, stack);
+	if (id != 0)
+		atomic_store_explicit(entry, (uint64_t)id << 32 | (uint32_t)hash, memory_order_release);
+	return id;
+}
+
+/* Add the fresh frames, called by `stack`, which needs the frame pointer or not. */
+static __attribute__((noinline)) uint32_t enter(struct walk *w, uint32_t stack, bool needs_bp)
+{
+	for (uint32_t i = w->n; i-- > 0;) {
+		struct known *f = &w->fresh[i];
+
+		needs_bp = f->use == USES_BP || (f->use == PASSES_BP && needs_bp);
+		f->needs_bp = needs_bp;
+		if (!needs_bp && f->bp_at != (const uintptr_t *)&f->pc)
+			f->bp_at = &f->bp;
+	}
+	return find_stack(w, stack);
 }
 
 /* Without memory of what was: few frames, or a stack that is not to be complete. */
@@ -225,23 +311,23 @@ static __attribute__((noinline)) uint32_t walk_bare(const struct state *s, uint3
 {
 	struct known fresh[BARE_MOST];
 	struct window windows[2] = {{0, 0}, {0, 0}};
-	struct walk w = {&windows[0], &windows[1], fresh, 0, most < BARE_MOST ? most : BARE_MOST, false};
+	struct walk w = {&windows[0], &windows[1], fresh, 0, most < BARE_MOST ? most : BARE_MOST, false, 0};
 
 	if (w.most == 0)
 		return 0;
 	place_window(&w, s->sp);
-	walk(&w, *s, NULL, 0);
-	return enter(fresh, w.n, 0);
+	walk_all(&w, s);
+	return enter(&w, 0, false);
 }
 
 /* Too deep: the outermost frames are left out, and nothing is remembered. */
 static __attribute__((noinline)) uint32_t cut(struct sts_unwind *u, const struct state *s)
 {
-	struct walk w = {&u->windows[0], &u->windows[1], u->fresh, 0, STS_STACK_CUT, false};
+	struct walk w = {&u->windows[0], &u->windows[1], u->fresh, 0, STS_STACK_CUT, false, 0};
 
 	u->n = 0;
-	walk(&w, *s, NULL, 0);
-	return enter(u->fresh, w.n, 0);
+	walk_all(&w, s);
+	return enter(&w, 0, false);
 }
 
 static void take_over(struct known *to, const struct known *from)
@@ -256,7 +342,7 @@ static void take_over(struct known *to, const struct known *from)
 /* The stack of the frame and its callers. */
 static inline uint32_t callers(struct sts_unwind *u, const struct state *s)
 {
-	struct walk w = {&u->windows[0], &u->windows[1], u->fresh, 0, STS_STACK_MOST, true};
+	struct walk w = {&u->windows[0], &u->windows[1], u->fresh, 0, STS_STACK_MOST, true, 0};
 	uint32_t now = atomic_load_explicit(&generation, memory_order_relaxed), kept, stack;
 
 	if (unlikely(u->generation != now)) {
@@ -267,7 +353,12 @@ static inline uint32_t callers(struct sts_unwind *u, const struct state *s)
 	kept = walk(&w, *s, u->known, u->n);
 	if (unlikely(kept + w.n >= STS_STACK_MOST))
 		return cut(u, s);
-	stack = enter(u->fresh, w.n, kept != 0 ? u->known[kept - 1].stack : 0);
+	stack = kept != 0 ? u->known[kept - 1].stack : 0;
+	if (likely(w.n == 0)) {
+		u->n = kept;
+		return stack;
+	}
+	stack = enter(&w, stack, kept != 0 && u->known[kept - 1].needs_bp);
 	if (unlikely(!w.joinable)) {
 		u->n = 0;
 		return stack;
@@ -300,6 +391,25 @@ static __attribute__((noinline)) uint32_t from_state_bare(const struct state *s,
 	return entry != 0 ? sts_depot_child(caller, entry, module_of(entry)) : caller;
 }
 
+/* The innermost frames of a stack. */
+static __attribute__((noinline)) uint32_t innermost(uint32_t stack, unsigned depth)
+{
+	/* Stack and answer; each depth has entries of its own. */
+	static _Atomic uint64_t known[CUTS];
+	_Atomic uint64_t *entry = &known[stack * 0x9e3779b1u % (CUTS / STS_STACK_CUT) * STS_STACK_CUT + depth];
+	uint64_t value = atomic_load_explicit(entry, memory_order_relaxed);
+	uint32_t ids[STS_STACK_CUT], cut = 0, n = 0;
+
+	if (value >> 32 == stack && value != 0)
+		return (uint32_t)value;
+	for (uint32_t id = stack; id != 0 && n < depth && n < STS_STACK_CUT; id = sts_depot_parent(id))
+		ids[n++] = id;
+	while (n-- > 0)
+		cut = sts_depot_again(cut, ids[n]);
+	atomic_store_explicit(entry, (uint64_t)stack << 32 | cut, memory_order_relaxed);
+	return cut;
+}
+
 static inline uint32_t from_state(const struct state *s, uintptr_t entry, unsigned depth)
 {
 	struct sts_self *self = &sts_self;
@@ -310,15 +420,18 @@ static inline uint32_t from_state(const struct state *s, uintptr_t entry, unsign
 	if (unlikely(sts_locks != 0))
 		return 0;
 	/* A signal handler that interrupts a capture finds its memory in disorder. */
-	if (unlikely(depth != 0 || self->capturing || (u == NULL && (u = make_memory(self)) == NULL)))
+	if (unlikely(self->capturing || (u == NULL && (u = make_memory(self)) == NULL)))
 		return from_state_bare(s, entry, depth);
 	self->capturing = 1;
 	atomic_signal_fence(memory_order_seq_cst);
 	caller = callers(u, s);
-	if (unlikely(caller != u->caller || entry != u->entry)) {
+	if (unlikely(caller != u->caller || entry != u->entry || depth != u->depth)) {
 		u->caller = caller;
 		u->entry = entry;
+		u->depth = depth;
 		u->stack = entry != 0 ? sts_depot_child(caller, entry, module_of(entry)) : caller;
+		if (depth != 0 && depth < STS_STACK_CUT)
+			u->stack = innermost(u->stack, depth);
 	}
 	caller = u->stack;
 	atomic_signal_fence(memory_order_seq_cst);

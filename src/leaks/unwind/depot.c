@@ -4,33 +4,19 @@
 #include <stdatomic.h>
 
 #include "leaks/heap/inner.h"
+#include "leaks/unwind/depot_inner.h"
 
 #define HEADS (1u << 18)
-#define BLOCK_SHIFT 16
-#define BLOCK (1u << BLOCK_SHIFT)
-#define BLOCKS (1u << 12)
-#define PC_BITS 48
-
-struct node {
-	uint64_t key; /* pc and module */
-	uint32_t caller;
-	uint32_t next; /* with the same hash */
-};
-
 static _Atomic uint32_t heads[HEADS];
-static struct node *_Atomic blocks[BLOCKS];
+struct sts_node *_Atomic sts_depot_blocks[STS_NODE_BLOCKS];
 static _Atomic uint32_t count = 1;
 static struct sts_lock lock; /* to make blocks */
 
-static struct node *node_of(uint32_t id)
-{
-	return &atomic_load_explicit(&blocks[id >> BLOCK_SHIFT], memory_order_acquire)[id & (BLOCK - 1)];
-}
-
 static bool known(uint32_t id)
 {
-	return id != 0 && id >> BLOCK_SHIFT < BLOCKS && id < atomic_load_explicit(&count, memory_order_acquire) &&
-	       atomic_load_explicit(&blocks[id >> BLOCK_SHIFT], memory_order_acquire) != NULL;
+	return id != 0 && id >> STS_NODE_SHIFT < STS_NODE_BLOCKS &&
+	       id < atomic_load_explicit(&count, memory_order_acquire) &&
+	       atomic_load_explicit(&sts_depot_blocks[id >> STS_NODE_SHIFT], memory_order_acquire) != NULL;
 }
 
 static uint32_t hash(uint32_t caller, uint64_t key)
@@ -43,7 +29,7 @@ static uint32_t hash(uint32_t caller, uint64_t key)
 static uint32_t search(uint32_t id, uint32_t until, uint32_t caller, uint64_t key)
 {
 	while (id != until) {
-		const struct node *node = node_of(id);
+		const struct sts_node *node = sts_node_of(id);
 
 		if (node->key == key && node->caller == caller)
 			return id;
@@ -56,16 +42,16 @@ static bool have_block(uint32_t number)
 {
 	bool taken;
 
-	if (number >= BLOCKS)
+	if (number >= STS_NODE_BLOCKS)
 		return false;
-	if (likely(atomic_load_explicit(&blocks[number], memory_order_acquire) != NULL))
+	if (likely(atomic_load_explicit(&sts_depot_blocks[number], memory_order_acquire) != NULL))
 		return true;
 	taken = sts_lock(&lock);
-	if (atomic_load_explicit(&blocks[number], memory_order_relaxed) == NULL)
-		atomic_store_explicit(&blocks[number], sts_own_alloc(BLOCK * sizeof(struct node)),
-				      memory_order_release);
+	if (atomic_load_explicit(&sts_depot_blocks[number], memory_order_relaxed) == NULL)
+		atomic_store_explicit(&sts_depot_blocks[number],
+				      sts_own_alloc(STS_NODE_BLOCK * sizeof(struct sts_node)), memory_order_release);
 	sts_unlock(&lock, taken);
-	return atomic_load_explicit(&blocks[number], memory_order_acquire) != NULL;
+	return atomic_load_explicit(&sts_depot_blocks[number], memory_order_acquire) != NULL;
 }
 
 static uint32_t new_node(void)
@@ -73,7 +59,7 @@ static uint32_t new_node(void)
 	uint32_t id = atomic_load_explicit(&count, memory_order_relaxed);
 
 	do {
-		if (!have_block(id >> BLOCK_SHIFT))
+		if (!have_block(id >> STS_NODE_SHIFT))
 			return 0;
 	} while (!atomic_compare_exchange_weak_explicit(&count, &id, id + 1, memory_order_acq_rel,
 							memory_order_relaxed));
@@ -82,18 +68,18 @@ static uint32_t new_node(void)
 
 uint32_t sts_depot_child(uint32_t caller, uintptr_t pc, unsigned module)
 {
-	uint64_t key = (pc & (((uint64_t)1 << PC_BITS) - 1)) | (uint64_t)module << PC_BITS;
+	uint64_t key = sts_node_key(pc, module);
 	_Atomic uint32_t *head = &heads[hash(caller, key)];
 	uint32_t seen = atomic_load_explicit(head, memory_order_acquire);
 	uint32_t id = search(seen, 0, caller, key), own;
-	struct node *node;
+	struct sts_node *node;
 
 	if (likely(id != 0))
 		return id;
 	own = new_node();
 	if (own == 0)
 		return caller;
-	node = node_of(own);
+	node = sts_node_of(own);
 	node->key = key;
 	node->caller = caller;
 	node->next = seen;
@@ -107,14 +93,22 @@ uint32_t sts_depot_child(uint32_t caller, uintptr_t pc, unsigned module)
 	return own;
 }
 
+uint32_t sts_depot_again(uint32_t caller, uint32_t like)
+{
+	uint64_t key = sts_node_of(like)->key;
+
+	return sts_depot_child(caller, key & (((uint64_t)1 << STS_NODE_PC_BITS) - 1),
+			       (unsigned)(key >> STS_NODE_PC_BITS));
+}
+
 size_t sts_depot_frames(uint32_t id, struct sts_frame *frames, size_t max)
 {
 	size_t n = 0;
 
-	for (; known(id); id = node_of(id)->caller, n++)
+	for (; known(id); id = sts_node_of(id)->caller, n++)
 		if (n < max)
-			frames[n] = (struct sts_frame){node_of(id)->key & (((uint64_t)1 << PC_BITS) - 1),
-						       (uint16_t)(node_of(id)->key >> PC_BITS)};
+			frames[n] = (struct sts_frame){sts_node_of(id)->key & (((uint64_t)1 << STS_NODE_PC_BITS) - 1),
+						       (uint16_t)(sts_node_of(id)->key >> STS_NODE_PC_BITS)};
 	return n;
 }
 
@@ -122,15 +116,15 @@ size_t sts_depot_get(uint32_t id, uintptr_t *pcs, size_t max)
 {
 	size_t n = 0;
 
-	for (; known(id); id = node_of(id)->caller, n++)
+	for (; known(id); id = sts_node_of(id)->caller, n++)
 		if (n < max)
-			pcs[n] = node_of(id)->key & (((uint64_t)1 << PC_BITS) - 1);
+			pcs[n] = sts_node_of(id)->key & (((uint64_t)1 << STS_NODE_PC_BITS) - 1);
 	return n;
 }
 
 uint32_t sts_depot_parent(uint32_t id)
 {
-	return known(id) ? node_of(id)->caller : 0;
+	return known(id) ? sts_node_of(id)->caller : 0;
 }
 
 uint32_t sts_depot_count(void)

@@ -18,6 +18,8 @@ struct sts_frame {
 
 /* The stack that consists of `caller` and, called by it, a frame in `module`. `caller` itself if there is no memory. */
 uint32_t sts_depot_child(uint32_t caller, uintptr_t pc, unsigned module);
+/* As that, with the innermost frame of the stack `like`. */
+uint32_t sts_depot_again(uint32_t caller, uint32_t like);
 /* Innermost first; returns how many there are, of which at most `max` are written. 0 for an unknown id. */
 size_t sts_depot_get(uint32_t id, uintptr_t *pcs, size_t max);
 size_t sts_depot_frames(uint32_t id, struct sts_frame *frames, size_t max);

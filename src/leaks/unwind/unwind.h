@@ -5,8 +5,9 @@
  *
  * What is paid for is what has changed. Each thread remembers the frames of its last capture, and where in memory each
  * was read from. A capture walks from the innermost frame outward until it meets a frame that the last one had too -
- * the same return address, stack pointer and frame pointer - and then looks whether all words that the walk read from
- * there on are what they were. As the walk is a function of these alone, its result is what it was.
+ * the same return address, stack pointer and, if the walk depends on it, frame pointer - and then looks whether all
+ * words that the walk read from there on are what they were. As the walk is a function of these alone, its result is
+ * what it was.
  */
 #ifndef STS_LEAKS_UNWIND_H
 #define STS_LEAKS_UNWIND_H
@@ -18,7 +19,7 @@
 #define STS_STACK_MOST 512
 #define STS_STACK_CUT 64
 
-/* Frames at most, fewer than STS_STACK_CUT; 0: all. To be set before there are threads. */
+/* Frames at most; 0, and STS_STACK_CUT or more: all. May be set at any time. */
 extern unsigned sts_stack_depth __attribute__((visibility("hidden")));
 /* By the chain of frame pointers alone; to be set by the function, at any time. */
 extern bool sts_stack_frame_pointers __attribute__((visibility("hidden")));

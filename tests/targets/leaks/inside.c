@@ -56,10 +56,10 @@ static void find(void)
 static void find_nothing(void)
 {
 	static int global;
-	int local;
+	int local = 0;
 	void *mapped = mmap(NULL, 1 << 23, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uintptr_t lo, hi;
-	char *p = malloc(10);
+	char *p = calloc(1, 10);
 
 	HIDE(p);
 	CHECK(!found(&global) && !found(&local) && !found(mapped) && !found((char *)mapped + (1 << 22)));
@@ -72,7 +72,7 @@ static void find_nothing(void)
 
 static void flags(void)
 {
-	char *p = malloc(50), *big = malloc(500000), *q;
+	char *p = calloc(1, 50), *big = calloc(1, 500000), *q;
 
 	CHECK(sts_heap_ignore(p) && sts_heap_ignore(big));
 	CHECK(chunk_of(p).state == (STS_CHUNK_LIVE | STS_CHUNK_IGNORED));
@@ -312,6 +312,44 @@ static void depths(void)
 	CHECK(sts_depot_get(sts_stack_capture(NULL, 2), cut, STS_STACK_MOST) == 2);
 }
 
+static void *from_many(int depth, void *(*f)(void))
+{
+	void *p = depth > 0 ? from_many(depth - 1, f) : f();
+
+	HIDE(p);
+	return p;
+}
+
+static void *allocate(void)
+{
+	void *p = malloc(10);
+
+	HIDE(p);
+	return p;
+}
+
+/* sts_stack_depth: the innermost frames of what it would be without. */
+static void depth_limit(void)
+{
+	uintptr_t whole[64], cut[64];
+	size_t n;
+
+	for (unsigned depth = 1; depth < 30; depth++)
+		for (int round = 0; round < 3; round++) {
+			void *p, *q;
+
+			sts_stack_depth = 0;
+			p = from_many(12, allocate);
+			n = sts_depot_get(chunk_of(p).stack, whole, 64);
+			sts_stack_depth = depth;
+			q = from_many(12, allocate);
+			CHECK(n > 13 && sts_depot_get(chunk_of(q).stack, cut, 64) == (depth < n ? depth : n));
+			CHECK(memcmp(whole, cut, (depth < n ? depth : n) * sizeof(*cut)) == 0 || depth >= 15);
+			free(p);
+			free(q);
+		}
+}
+
 /* Called from two places by turns: each time the caller is the right one. */
 static void by_turns(void)
 {
@@ -384,6 +422,55 @@ static void unloaded(void)
 	dlclose(again);
 }
 
+static void *load_and_unload(void *arg)
+{
+	const char *name = arg;
+
+	for (int i = 0; i < 300; i++) {
+		void *library = dlopen(name, RTLD_NOW), *p;
+		void *(*make)(void);
+
+		CHECK(library != NULL);
+		make = (void *(*)(void))dlsym(library, "plug_make");
+		CHECK(make != NULL);
+		p = make();
+		CHECK(strcmp(module_of(p, 1), name) == 0);
+		dlclose(library);
+		CHECK(strcmp(module_of(p, 1), name) == 0);
+		free(p);
+	}
+	return NULL;
+}
+
+static void *allocate_all_the_time(void *arg)
+{
+	while (!atomic_load(&enough)) {
+		void *p = from_many(10, allocate);
+		uintptr_t pcs[64];
+
+		CHECK(sts_depot_get(chunk_of(p).stack, pcs, 64) >= 13);
+		free(p);
+	}
+	return arg;
+}
+
+/* Two libraries come and go, often to the same place, while others allocate: no address is taken for the other's. */
+static void unload_storm(void)
+{
+	pthread_t loaders[2], others[2];
+
+	for (int i = 0; i < 2; i++) {
+		CHECK(pthread_create(&others[i], NULL, allocate_all_the_time, NULL) == 0);
+		CHECK(pthread_create(&loaders[i], NULL, load_and_unload,
+				     getenv(i == 0 ? "LEAKS_PLUG_A" : "LEAKS_PLUG_B")) == 0);
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_join(loaders[i], NULL);
+	atomic_store(&enough, true);
+	for (int i = 0; i < 2; i++)
+		pthread_join(others[i], NULL);
+}
+
 static const struct scenario {
 	const char *name;
 	void (*run)(void);
@@ -398,8 +485,10 @@ static const struct scenario {
 	{"depot", depot},
 	{"depot_threads", depot_threads},
 	{"depths", depths},
+	{"depth_limit", depth_limit},
 	{"by_turns", by_turns},
 	{"unloaded", unloaded},
+	{"unload_storm", unload_storm},
 };
 
 int main(int argc, char **argv)

@@ -4,7 +4,6 @@
  * compiler's own unwinder sees. At the end it prints how many were compared, and up to ten that differ, to descriptor
  * LEAKS_ORACLE_FD.
  */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdarg.h>
 #include <stdatomic.h>

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* From words to marks. */
+#include "leaks/scan/inner.h"
+
+/* --- a block ------------------------------------------------------------------------------------- */
+
+/* The marks are a byte of the block's word of their own: false if it has one already. */
+static inline bool claim(const struct sts_scan *s, sts_word *word)
+{
+	_Atomic uint8_t *marks = (_Atomic uint8_t *)word + STS_WORD_MARK_SHIFT / 8;
+	uint8_t mark = (uint8_t)(1u << s->mark);
+
+	if (s->parallel)
+		return atomic_exchange_explicit(marks, mark, memory_order_relaxed) == 0;
+	atomic_store_explicit(marks, mark, memory_order_relaxed);
+	return true;
+}
+
+static inline bool holds(const struct sts_scan *s, const struct sts_place *place, size_t size)
+{
+	return place->offset < size + (size == 0) || (place->offset == size && s->opts.past_end);
+}
+
+static inline void look(struct sts_worker *w, const struct sts_place *place)
+{
+	const struct sts_scan *s = w->scan;
+	uint64_t word = atomic_load_explicit(place->word, memory_order_relaxed);
+	size_t size;
+
+	if ((word & STS_WORD_LIVE) == 0 || word >> STS_WORD_MARK_SHIFT != 0)
+		return;
+	size = sts_place_size(place, word);
+	if (!holds(s, place, size) || !claim(s, place->word))
+		return;
+	/* Every lost block is looked into anyway. */
+	if (size >= STS_SCAN_WORD && s->mark != STS_MARK_INDIRECT) {
+		__builtin_prefetch((const void *)place->start);
+		sts_share_add(w, place->start, place->start + size);
+	}
+}
+
+void sts_mark_flush(struct sts_worker *w)
+{
+	for (unsigned n = w->n_places < STS_SCAN_AHEAD ? w->n_places : STS_SCAN_AHEAD; n > 0; n--)
+		look(w, &w->places[(w->n_places - n) % STS_SCAN_AHEAD]);
+	w->n_places = 0;
+}
+
+/* --- words --------------------------------------------------------------------------------------- */
+
+/* Who is found now is looked at some words later, when its block's word has come into the cache. */
+static inline void find(struct sts_worker *w, uintptr_t address, uintptr_t past)
+{
+	struct sts_place place;
+
+	if (!sts_place_find(&w->scan->look, address, &place) || place.start == w->self)
+		return;
+	__builtin_prefetch(place.word);
+	place.offset += past;
+	if (w->n_places >= STS_SCAN_AHEAD)
+		look(w, &w->places[w->n_places % STS_SCAN_AHEAD]);
+	w->places[w->n_places++ % STS_SCAN_AHEAD] = place;
+}
+
+static inline void candidate(struct sts_worker *w, uintptr_t word)
+{
+	find(w, word, 0);
+	if (unlikely(w->scan->opts.past_end))
+		find(w, word - 1, 1);
+}
+
+static inline void one_word(struct sts_worker *w, uintptr_t word)
+{
+	word &= ~w->scan->opts.tag;
+	if (word - w->scan->lo < w->scan->size)
+		candidate(w, word);
+}
+
+void sts_mark_word(struct sts_worker *w, uintptr_t word)
+{
+	one_word(w, word);
+}
+
+static void words(struct sts_worker *w, const uintptr_t *p, const uintptr_t *end)
+{
+	enum { FEW = 32 };
+	const struct sts_scan *s = w->scan;
+
+	/* Most words of large memory are no pointers: eight are ruled out at once. */
+	while (end - p >= FEW) {
+		p = sts_filter(p, end, s->lo, s->size, ~s->opts.tag);
+		for (unsigned i = 0; i < 8 && p < end; i++)
+			one_word(w, *p++);
+	}
+	while (p < end)
+		one_word(w, *p++);
+}
+
+static void unaligned_words(struct sts_worker *w, uintptr_t start, uintptr_t end)
+{
+	for (; start + STS_SCAN_WORD <= end; start++) {
+		uintptr_t word;
+
+		__builtin_memcpy(&word, (const void *)start, STS_SCAN_WORD);
+		one_word(w, word);
+	}
+}
+
+static inline void readable(struct sts_worker *w, uintptr_t start, uintptr_t end)
+{
+	if (unlikely(w->scan->opts.unaligned)) {
+		unaligned_words(w, start, end);
+		return;
+	}
+	start = (start + STS_SCAN_WORD - 1) & ~(STS_SCAN_WORD - 1);
+	end &= ~(STS_SCAN_WORD - 1);
+	if (start < end)
+		words(w, (const uintptr_t *)start, (const uintptr_t *)end);
+}
+
+/* The first of the unreadable parts that ends behind an address. */
+static size_t first_hole(const struct sts_scan *s, uintptr_t address)
+{
+	size_t from = 0, to = s->n_unreadable;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (s->unreadable[middle].end <= address)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
+static void between_holes(struct sts_worker *w, uintptr_t start, uintptr_t end)
+{
+	const struct sts_scan *s = w->scan;
+
+	for (size_t i = first_hole(s, start); i < s->n_unreadable && s->unreadable[i].start < end; i++) {
+		const struct sts_scan_range *hole = &s->unreadable[i];
+
+		if (hole->start > start)
+			readable(w, start, hole->start);
+		start = hole->end;
+	}
+	if (start < end)
+		readable(w, start, end);
+}
+
+void sts_mark_range(struct sts_worker *w, uintptr_t start, uintptr_t end)
+{
+	if (unlikely(w->scan->n_unreadable > 0))
+		between_holes(w, start, end);
+	else
+		readable(w, start, end);
+}

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Programs do with libstasis-leaks preloaded what they do without.
+
+# Whether they leak is others' concern.
+export STASIS_OPTIONS=detect_leaks=0
+
+PRELOAD=$STS_BUILD/libstasis-leaks.so
+
+# same COMMAND...: output, errors and status are the same.
+same()
+{
+	"$@" >plain.out 2>plain.err
+	plain=$?
+	LD_PRELOAD="$PRELOAD" "$@" >ours.out 2>ours.err
+	ours=$?
+	[ $plain -eq $ours ] || {
+		cat ours.err >&2
+		atf_fail "status $ours, not $plain: $*"
+	}
+	cmp plain.out ours.out || atf_fail "other output: $*"
+	cmp plain.err ours.err || atf_fail "other errors: $*"
+}
+
+sts_tc git 60 "git" require.progs git
+git_body()
+{
+	atf_check -o ignore git init -q repository
+	for i in 1 2 3; do
+		seq $i 1000 >"repository/file$i"
+		LD_PRELOAD="$PRELOAD" git -C repository add "file$i"
+		LD_PRELOAD="$PRELOAD" git -C repository -c user.name=n -c user.email=e commit -q -m "commit $i"
+	done
+	same git -C repository log --stat -p
+	same git -C repository fsck --full
+	LD_PRELOAD="$PRELOAD" git -C repository gc -q
+	same git -C repository grep -c 77
+}
+
+sts_tc python 60 "python, with threads, subprocesses and errors" require.progs python3
+python_body()
+{
+	cat >p.py <<'END'
+import collections, concurrent.futures, hashlib, json, re, subprocess, sys
+def work(n):
+	d = collections.defaultdict(list)
+	for i in range(n):
+		d[i % 17].append(str(i) * (i % 50))
+	return hashlib.sha256(json.dumps(d).encode()).hexdigest()
+with concurrent.futures.ThreadPoolExecutor(4) as pool:
+	for h in pool.map(work, range(1000, 20000, 1700)):
+		print(h)
+print(subprocess.run(["sh", "-c", "echo from a child"], capture_output=True).stdout)
+print(len(bytearray(1 << 28)), re.sub("a+", "b", "caaat" * 10000)[:20])
+try:
+	bytearray(1 << 62)
+except MemoryError:
+	print("no memory")
+sys.exit(3)
+END
+	same python3 p.py
+}
+
+sts_tc perl 60 "perl" require.progs perl
+perl_body()
+{
+	same perl -e 'my %h; $h{$_ % 1000} .= $_ for 1 .. 300000; my $p = fork; if (!$p) { print scalar keys %h; exit 0 }
+		waitpid $p, 0; print length join "", map { $h{$_} } sort keys %h; die "end\n"'
+}
+
+sts_tc node 60 "node" require.progs node
+node_body()
+{
+	same node -e 'const m = new Map(); for (let i = 0; i < 2e5; i++) m.set("k" + i, Buffer.alloc(i % 99, i));
+		let s = 0; for (const b of m.values()) s += b.length; console.log(s, JSON.stringify([...m.keys()]).length)'
+}
+
+sts_tc sqlite 60 "sqlite3" require.progs sqlite3
+sqlite_body()
+{
+	same sqlite3 :memory: 'create table t(a, b);
+		with recursive c(x) as (select 1 union all select x + 1 from c where x < 200000) insert into t select x, hex(x * 7) from c;
+		create index i on t(b); select count(*), sum(a), max(b) from t where b like "3%";'
+}
+
+sts_tc compilers 100 "gcc and clang write the same code" require.progs "gcc clang"
+compilers_body()
+{
+	for compiler in gcc clang; do
+		for options in -O0 -O2 "-O2 -g"; do
+			# shellcheck disable=SC2086 # words
+			atf_check $compiler $options -D_GNU_SOURCE -w -I"$STS_SOURCE/tests/targets/leaks" -c -o plain.o \
+				"$STS_SOURCE/tests/targets/leaks/paths.c"
+			# shellcheck disable=SC2086
+			atf_check env LD_PRELOAD="$PRELOAD" $compiler $options -D_GNU_SOURCE -w \
+				-I"$STS_SOURCE/tests/targets/leaks" -c -o ours.o "$STS_SOURCE/tests/targets/leaks/paths.c"
+			atf_check objcopy --strip-debug plain.o plain
+			atf_check objcopy --strip-debug ours.o ours
+			atf_check cmp plain ours
+		done
+	done
+}
+
+sts_tc make_tar 60 "make -j2, the shell, tar and sort" require.progs "make tar sort"
+make_tar_body()
+{
+	printf 'all: %s\n' "$(seq -s' ' -f f%g 60)" >Makefile
+	# shellcheck disable=SC2016 # for make
+	printf 'f%%:\n\t@seq 1 $* | sort -rn >$@\n' >>Makefile
+	atf_check -o ignore env LD_PRELOAD="$PRELOAD" make -j2
+	same sh -c 'cat f*'
+	same sh -c 'tar cf - f* | tar tvf - | sort -k6'
+	same sort -n f60 f50
+}
