@@ -226,7 +226,13 @@ static void claim_process(struct sts_lwp *parent, struct sts_lwp *lwp, const str
 	begin_birth(parent, lwp, child);
 }
 
-void sts_birth(struct sts_lwp *parent, bool vfork)
+/* To look at the call costs ten times as much. */
+static bool is_plainly_lwp(const struct sts_lwp *parent, const struct sts_report *report, pid_t tid)
+{
+	return report->clone && sts_os_lwp_of(parent->process->pid, tid);
+}
+
+void sts_birth(struct sts_lwp *parent, const struct sts_report *report)
 {
 	struct stasis_session *s = parent->session;
 	struct sts_birth_call call;
@@ -236,7 +242,11 @@ void sts_birth(struct sts_lwp *parent, bool vfork)
 		return;
 	bool uncovered = parent->uncovered;
 	sts_call_cover(parent, &parent->call);
-	sts_os_birth_call(parent->tid, vfork, &call);
+	bool is_lwp = is_plainly_lwp(parent, report, tid);
+	if (!is_lwp) {
+		sts_os_birth_call(parent->tid, report->vfork, &call);
+		is_lwp = sts_os_birth_is_lwp(call.flags);
+	}
 	struct sts_lwp *child = sts_lwp_find(s, tid);
 	if (child && child->process) { /* met while attaching */
 		sts_lwp_settle(parent);
@@ -248,7 +258,7 @@ void sts_birth(struct sts_lwp *parent, bool vfork)
 		child->call = parent->call;
 		child->uncovered = true;
 	}
-	if (sts_os_birth_is_lwp(call.flags))
+	if (is_lwp)
 		claim_lwp(parent, child);
 	else
 		claim_process(parent, child, &call);

@@ -278,7 +278,7 @@ static void on_stop(struct sts_lwp *lwp, const struct sts_report *report)
 		break;
 	case STS_REPORT_BIRTH:
 		sts_step_over_end(lwp);
-		sts_birth(lwp, report->vfork);
+		sts_birth(lwp, report);
 		break;
 	case STS_REPORT_VFORK_DONE:
 		sts_vfork_done(lwp);

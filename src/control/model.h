@@ -313,7 +313,7 @@ int sts_collect_sleep(struct stasis_session *s, int limit_ms);
 void sts_dispatch(struct stasis_session *s, struct sts_lwp *lwp, const struct sts_report *report);
 
 /* --- birth.c --------------------------------------------------------------------------- */
-void sts_birth(struct sts_lwp *lwp, bool vfork);
+void sts_birth(struct sts_lwp *lwp, const struct sts_report *report);
 void sts_birth_arrived(struct sts_lwp *child);
 void sts_birth_released(struct sts_process *child); /* what its parent's event waited for is settled */
 void sts_vfork_done(struct sts_lwp *lwp);

@@ -39,6 +39,7 @@ struct sts_report {
 	int signal;    /* SIGNAL, GROUP */
 	int status;    /* DEAD: wait(2) status */
 	bool vfork;    /* BIRTH: the kernel called it a vfork: the caller waits for the child */
+	bool clone;    /* BIRTH: it may be that of an LWP */
 	bool consumed; /* the stop will not be seen by another wait */
 };
 
@@ -80,6 +81,8 @@ int sts_os_detach(pid_t tid, int signal);
 int sts_os_event_message(pid_t tid, unsigned long *ret);
 int sts_os_kill(pid_t pid, int signal);
 int sts_os_tgkill(pid_t pid, pid_t tid, int signal);
+/* Is tid an LWP of this process? false may also mean that it cannot be told. */
+bool sts_os_lwp_of(pid_t pid, pid_t tid);
 /* Queue a signal with this siginfo to one LWP. */
 int sts_os_sigqueue(pid_t pid, pid_t tid, const siginfo_t *info);
 

@@ -70,6 +70,11 @@ int sts_os_tgkill(pid_t pid, pid_t tid, int signal)
 	return syscall(SYS_tgkill, pid, tid, signal) < 0 ? -errno : 0;
 }
 
+bool sts_os_lwp_of(pid_t pid, pid_t tid)
+{
+	return syscall(SYS_tgkill, pid, tid, 0) == 0;
+}
+
 int sts_os_sigqueue(pid_t pid, pid_t tid, const siginfo_t *info)
 {
 	siginfo_t copy = *info;

@@ -24,6 +24,7 @@ static void decode_event(int event, int signal, struct sts_report *ret)
 	case PTRACE_EVENT_VFORK:
 		ret->kind = STS_REPORT_BIRTH;
 		ret->vfork = event == PTRACE_EVENT_VFORK;
+		ret->clone = event == PTRACE_EVENT_CLONE;
 		break;
 	case PTRACE_EVENT_VFORK_DONE:
 		ret->kind = STS_REPORT_VFORK_DONE;
