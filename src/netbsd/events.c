@@ -30,7 +30,7 @@ struct stasis_event_mask sts_netbsd_mask(int event_mask, bool syscalls)
 
 	mask.all_stop = STASIS_EVENT_BIT(STASIS_EVENT_SIGNAL) | STASIS_EVENT_BIT(STASIS_EVENT_EXEC) |
 			STASIS_EVENT_BIT(STASIS_EVENT_BREAKPOINT) | STASIS_EVENT_BIT(STASIS_EVENT_WATCHPOINT) |
-			STASIS_EVENT_BIT(STASIS_EVENT_STEP);
+			STASIS_EVENT_BIT(STASIS_EVENT_STEP) | STASIS_EVENT_BIT(STASIS_EVENT_JOB_STOP);
 	for (size_t i = 0; i < sizeof kinds_of / sizeof *kinds_of; i++)
 		if (event_mask & kinds_of[i].bit)
 			mask.all_stop |= kinds_of[i].kinds;
@@ -140,23 +140,34 @@ static bool is_stop_signal(int signal)
 	return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
 }
 
-/* Nobody could set it going again; so signals do to it what they do, but for those that would stop it. */
-static void pass_signal(const struct stasis_event *ev)
+/* Go on with the signal (STASIS_SIGNAL_KEEP) or without it (0). */
+static void pass_signal(const struct stasis_event *ev, int signal)
 {
 	const struct stasis_resume_spec specs[] = {
-		{.tid = ev->tid,
-		 .action = STASIS_CONTINUE,
-		 .signal = is_stop_signal(ev->data.signal.info.si_signo) ? 0 : STASIS_SIGNAL_KEEP},
+		{.tid = ev->tid, .action = STASIS_CONTINUE, .signal = signal},
 		{.action = STASIS_CONTINUE, .signal = STASIS_SIGNAL_KEEP},
 	};
 
 	(void)!stasis_resume(sts_netbsd.session, ev->pid, specs, 2);
 }
 
+/* A SIGCONT that ended a job's stop for PT_CONTINUE. */
+static bool is_our_cont(struct sts_tracee *t, const siginfo_t *info)
+{
+	bool ours = t->conts > 0 && info->si_signo == SIGCONT && info->si_code == SI_USER && info->si_pid == getpid();
+
+	t->conts -= ours;
+	return ours;
+}
+
 static void file_signal(struct sts_tracee *t, const struct stasis_event *ev)
 {
-	if (t->vforked)
-		pass_signal(ev);
+	const siginfo_t *info = &ev->data.signal.info;
+
+	if (t->vforked) /* Nobody could set it going again; so signals do to it what they do, but for stopping it. */
+		pass_signal(ev, is_stop_signal(info->si_signo) ? 0 : STASIS_SIGNAL_KEEP);
+	else if (is_our_cont(t, info))
+		pass_signal(ev, 0);
 	else
 		stop_signal(t, ev);
 }
@@ -287,6 +298,9 @@ static void file_stopped(struct sts_tracee *t, const struct stasis_event *ev)
 		break;
 	case STASIS_EVENT_SIGNAL:
 		file_signal(t, ev);
+		break;
+	case STASIS_EVENT_JOB_STOP: /* by a signal that was delivered */
+		stop(t, ev, ev->data.signal.info.si_signo, SI_USER);
 		break;
 	case STASIS_EVENT_BREAKPOINT:
 		stop_trap(t, ev, ev->data.trap.hardware ? TRAP_DBREG : TRAP_BRKPT);

@@ -61,9 +61,10 @@ struct sts_tracee {
 	sigset_t pass;
 	lwpid_t *called; /* LWPs in a call whose entry was told */
 	size_t n_called, called_room;
-	bool syscalls; /* set going by PT_SYSCALL */
-	bool emulate;  /* PT_SYSCALLEMU: the call shall not run */
-	bool emulated; /* nor shall its exit be told */
+	unsigned conts; /* SIGCONTs of ours that are under way */
+	bool syscalls;	/* set going by PT_SYSCALL */
+	bool emulate;	/* PT_SYSCALLEMU: the call shall not run */
+	bool emulated;	/* nor shall its exit be told */
 	bool result_set;
 	long result; /* of the emulated call: RAX as PT_SETREGS left it */
 };

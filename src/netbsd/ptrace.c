@@ -153,14 +153,32 @@ static int set_syscalls(struct sts_tracee *t, bool on)
 	return sts_netbsd_errno(sts_netbsd_mask_apply(t));
 }
 
+static bool is_job_stopped(const struct sts_tracee *t)
+{
+	struct stasis_process_info info;
+
+	return stasis_process_info_get(sts_netbsd.session, t->pid, &info) == 0 && info.job_stopped;
+}
+
+/* On Linux a tracer alone cannot end a job's stop; its tracee does not get to know of the signal. */
+static void end_job_stop(struct sts_tracee *t)
+{
+	t->conts += !sigismember(&t->pass, SIGCONT);
+	kill(t->pid, SIGCONT);
+}
+
 static int detach(struct sts_tracee *t, const struct going *g, void *addr)
 {
+	bool stopped = g->signal == 0 && is_job_stopped(t);
+	pid_t pid = t->pid;
 	int r = 0;
 
 	if (addr != (void *)1)
 		r = stasis_pc_set(sts_netbsd.session, g->lwp, (uintptr_t)addr);
 	if (r == 0)
 		r = stasis_detach(sts_netbsd.session, t->pid, g->signal);
+	if (r == 0 && stopped)
+		kill(pid, SIGCONT);
 	if (r == 0)
 		sts_netbsd_remove(t);
 	return sts_netbsd_errno(r);
@@ -181,10 +199,13 @@ static int go(struct sts_tracee *t, int request, void *addr, int data)
 		return detach(t, &g, addr);
 	if (r == 0)
 		r = set_syscalls(t, request == PT_SYSCALL);
+	bool stopped = r == 0 && g.signal == 0 && is_job_stopped(t);
 	if (r == 0)
 		r = run(t, &g, addr);
 	if (r == 0)
 		t->state = STS_TRACEE_RUNNING;
+	if (r == 0 && stopped)
+		end_job_stop(t);
 	return r;
 }
 
@@ -195,7 +216,7 @@ static int attach(pid_t pid)
 	if (pid == getpid())
 		return EINVAL;
 	if (pid <= 0)
-		return ESRCH;
+		return pid == 0 ? EPERM : ESRCH; /* 0 is the kernel on NetBSD */
 	struct sts_tracee *t;
 	int r = sts_netbsd_take(pid, &t);
 	if (r != 0)

@@ -167,7 +167,7 @@ static int list_all(struct list *l, int by, int whose)
 }
 
 /* Who only asks how much there is will ask again; there may be more by then. */
-#define SLOP 16
+#define SLOP 256
 
 static int processes(const int *name, void *old, size_t *old_size)
 {
@@ -292,6 +292,8 @@ static int setting(const char *name, void *old, size_t *old_size)
 
 	if (strcmp(name, "security.models.extensions.user_set_dbregs") == 0 || strcmp(name, "vm.user_va0_disable") == 0)
 		return give_number(1, old, old_size);
+	if (strcmp(name, "kern.securelevel") == 0)
+		return give_number(-1, old, old_size);
 	if (strcmp(name, "hw.ncpu") == 0)
 		return give_number(sysconf(_SC_NPROCESSORS_CONF), old, old_size);
 	if (strcmp(name, "hw.pagesize") == 0)

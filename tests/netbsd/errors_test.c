@@ -131,7 +131,7 @@ STS_TC(no_process, 20, "ESRCH for every request on a process that is gone")
 	NB_FAILS(ESRCH, ptrace(PT_STOP, pid, NULL, 0));
 	NB_FAILS(ESRCH, ptrace(PT_KILL, pid, NULL, 0));
 	NB_FAILS(ESRCH, ptrace(PT_ATTACH, -1, NULL, 0));
-	NB_FAILS(ESRCH, ptrace(PT_ATTACH, 0, NULL, 0));
+	NB_FAILS(EPERM, ptrace(PT_ATTACH, 0, NULL, 0));
 	nb_end();
 }
 

@@ -102,11 +102,15 @@ static size_t list(int by, int whose, struct kinfo_proc2 **ret)
 	int name[] = {CTL_KERN, KERN_PROC2, by, whose, sizeof **ret, 0};
 	size_t size = 0;
 
-	STS_SYS(sysctl(name, 6, NULL, &size, NULL, 0));
-	*ret = malloc(size);
-	name[5] = size / sizeof **ret;
-	STS_SYS(sysctl(name, 6, *ret, &size, NULL, 0));
-	return size / sizeof **ret;
+	for (;;) {
+		STS_SYS(sysctl(name, 6, NULL, &size, NULL, 0));
+		*ret = malloc(size);
+		name[5] = size / sizeof **ret;
+		if (sysctl(name, 6, *ret, &size, NULL, 0) == 0)
+			return size / sizeof **ret;
+		ATF_REQUIRE_EQ(errno, ENOMEM); /* so many are new */
+		free(*ret);
+	}
 }
 
 static bool is_in(pid_t pid, const struct kinfo_proc2 *list, size_t n)

@@ -92,8 +92,8 @@ int sysctl(const int *name, unsigned count, void *old, size_t *old_size, const v
 	STASIS_NETBSD_NAME(sysctl);
 
 /**
- * The same for "security.models.extensions.user_set_dbregs", "vm.user_va0_disable" (both 1), "hw.ncpu",
- * "hw.pagesize", "kern.ostype", "kern.osrelease" and "kern.hostname".
+ * The same for "security.models.extensions.user_set_dbregs", "vm.user_va0_disable" (both 1),
+ * "kern.securelevel" (-1), "hw.ncpu", "hw.pagesize", "kern.ostype", "kern.osrelease" and "kern.hostname".
  */
 int sysctlbyname(const char *name, void *old, size_t *old_size, const void *new_value, size_t new_size)
 	STASIS_NETBSD_NAME(sysctlbyname);
