@@ -88,6 +88,7 @@ STS_ENTRY int malloc_trim(size_t pad)
 	return sts_heap_trim();
 }
 
+#ifdef __GLIBC__
 static void add(void *arg, const struct sts_chunk *chunk)
 {
 	*(size_t *)arg += chunk->size;
@@ -114,3 +115,4 @@ STS_ENTRY struct mallinfo mallinfo(void)
 	return (struct mallinfo){.arena = (int)now.arena, .uordblks = (int)now.uordblks, .fordblks = (int)now.fordblks};
 }
 #pragma GCC diagnostic pop
+#endif

@@ -17,7 +17,7 @@ inside()
 		"$(leaks_target inside)" "$1"
 }
 
-for scenario in find find_nothing flags marks each hold overhead depot depot_threads depths depth_limit by_turns unloaded; do
+for scenario in find find_nothing flags marks each hold overhead depot depot_threads depths depth_limit by_turns unloaded unload_storm; do
 	sts_tc "$scenario" 60 "$scenario"
 	eval "${scenario}_body() { inside $scenario; }"
 done

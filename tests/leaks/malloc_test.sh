@@ -34,7 +34,12 @@ static()
 	atf_check "$(leaks_target family-static)" "$1"
 }
 
-for way in in_libc preloaded linked static; do
+musl()
+{
+	atf_check "$(leaks_target family-musl)" "$1"
+}
+
+for way in in_libc preloaded linked static musl; do
 	for scenario in sizes calloc realloc reallocarray aligned aligned_errors too_big limit knobs threads thread_ends \
 		late fork_threads raw_fork vfork handler given_back; do
 		sts_tc "${way}_$scenario" 60 "$scenario, $way"

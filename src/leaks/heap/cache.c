@@ -68,15 +68,6 @@ static struct sts_cache *acquire(void)
 	return cache;
 }
 
-/*
- * The process may be copied (fork) between any two steps, and the copy takes other threads' caches apart: a block must
- * never be in the cache and elsewhere, at worst in neither.
- */
-static void step(void)
-{
-	atomic_signal_fence(memory_order_seq_cst);
-}
-
 static void empty(struct sts_cache *cache)
 {
 	for (unsigned i = 0; i < STS_CLASSES; i++) {
@@ -84,7 +75,7 @@ static void empty(struct sts_cache *cache)
 		uint32_t n = bin->count;
 
 		bin->count = 0;
-		step();
+		sts_step();
 		sts_central_give(i, bin->items, n);
 	}
 }
@@ -151,7 +142,7 @@ static void *alloc_bare(unsigned class, uint64_t word)
 	return item.p;
 }
 
-static __attribute__((noinline)) void *alloc_slowly(unsigned class, uint64_t word)
+void *sts_small_alloc_slowly(unsigned class, uint64_t word)
 {
 	struct sts_self *self = &sts_self;
 	struct sts_bin *bin;
@@ -175,24 +166,7 @@ static __attribute__((noinline)) void *alloc_slowly(unsigned class, uint64_t wor
 	return p;
 }
 
-void *sts_small_alloc(unsigned class, uint64_t word)
-{
-	struct sts_self *self = &sts_self;
-	struct sts_cache *cache = self->cache;
-	struct sts_item item;
-
-	if (unlikely(cache == NULL || self->inside || cache->bins[class].count == 0))
-		return alloc_slowly(class, word);
-	self->inside = 1;
-	atomic_signal_fence(memory_order_seq_cst);
-	item = cache->bins[class].items[--cache->bins[class].count];
-	atomic_store_explicit(item.word, word, memory_order_release);
-	atomic_signal_fence(memory_order_seq_cst);
-	self->inside = 0;
-	return item.p;
-}
-
-static __attribute__((noinline)) void free_slowly(unsigned class, struct sts_item item)
+void sts_small_free_slowly(unsigned class, struct sts_item item)
 {
 	struct sts_self *self = &sts_self;
 	struct sts_bin *bin;
@@ -213,36 +187,16 @@ static __attribute__((noinline)) void free_slowly(unsigned class, struct sts_ite
 		/* The upper half, which was used last, stays. */
 		half = bin->room / 2;
 		bin->count -= half;
-		step();
+		sts_step();
 		for (uint32_t i = 0; i < half; i++) {
 			moved[i] = bin->items[i];
 			bin->items[i] = bin->items[i + bin->count];
 		}
-		step();
+		sts_step();
 		sts_central_give(class, moved, half);
 	}
 	bin->items[bin->count] = item;
-	step();
-	bin->count++;
-	atomic_signal_fence(memory_order_seq_cst);
-	self->inside = 0;
-}
-
-void sts_small_free(unsigned class, struct sts_item item)
-{
-	struct sts_self *self = &sts_self;
-	struct sts_cache *cache = self->cache;
-	struct sts_bin *bin;
-
-	if (unlikely(cache == NULL || self->inside || cache->bins[class].count == cache->bins[class].room)) {
-		free_slowly(class, item);
-		return;
-	}
-	bin = &cache->bins[class];
-	self->inside = 1;
-	atomic_signal_fence(memory_order_seq_cst);
-	bin->items[bin->count] = item;
-	step();
+	sts_step();
 	bin->count++;
 	atomic_signal_fence(memory_order_seq_cst);
 	self->inside = 0;

@@ -240,8 +240,55 @@ void sts_central_give(unsigned class, const struct sts_item *items, unsigned n);
 void sts_central_trim(void);
 
 /* cache.c */
-void *sts_small_alloc(unsigned class, uint64_t word);
-void sts_small_free(unsigned class, struct sts_item item);
+void *sts_small_alloc_slowly(unsigned class, uint64_t word);
+void sts_small_free_slowly(unsigned class, struct sts_item item);
+
+/*
+ * The process may be copied (fork) between any two steps, and the copy takes other threads' caches apart: a block must
+ * never be in the cache and elsewhere, at worst in neither.
+ */
+static inline void sts_step(void)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+static inline void *sts_small_alloc(unsigned class, uint64_t word)
+{
+	struct sts_self *self = &sts_self;
+	struct sts_cache *cache = self->cache;
+	struct sts_item item;
+
+	if (unlikely(cache == NULL || self->inside || cache->bins[class].count == 0))
+		return sts_small_alloc_slowly(class, word);
+	self->inside = 1;
+	atomic_signal_fence(memory_order_seq_cst);
+	item = cache->bins[class].items[--cache->bins[class].count];
+	atomic_store_explicit(item.word, word, memory_order_release);
+	atomic_signal_fence(memory_order_seq_cst);
+	self->inside = 0;
+	return item.p;
+}
+
+static inline void sts_small_free(unsigned class, struct sts_item item)
+{
+	struct sts_self *self = &sts_self;
+	struct sts_cache *cache = self->cache;
+	struct sts_bin *bin;
+
+	if (unlikely(cache == NULL || self->inside || cache->bins[class].count == cache->bins[class].room)) {
+		sts_small_free_slowly(class, item);
+		return;
+	}
+	bin = &cache->bins[class];
+	self->inside = 1;
+	atomic_signal_fence(memory_order_seq_cst);
+	bin->items[bin->count] = item;
+	sts_step();
+	bin->count++;
+	atomic_signal_fence(memory_order_seq_cst);
+	self->inside = 0;
+}
+
 void sts_cache_after_fork(void);
 /* Give this thread a cache if it has none yet; false if it is to have none. */
 bool sts_cache_get_ready(struct sts_self *self);

@@ -76,18 +76,22 @@ struct walk {
 };
 
 /* Where the stack pointer is can be read. What lies between there and a known window, page by page. */
-static void place_window(struct walk *w, uintptr_t sp)
+static __attribute__((noinline)) void change_window(struct walk *w, uintptr_t sp)
 {
 	struct window swapped = *w->window;
 
-	if (likely(sp >= swapped.lo && sp < swapped.hi))
-		return;
 	if (sp < w->other->lo || sp >= w->other->hi) {
 		w->other->lo = sp & ~(STS_PAGE - 1);
 		w->other->hi = w->other->lo + STS_PAGE;
 	}
 	*w->window = *w->other;
 	*w->other = swapped;
+}
+
+static inline void place_window(struct walk *w, uintptr_t sp)
+{
+	if (unlikely(sp < w->window->lo || sp >= w->window->hi))
+		change_window(w, sp);
 }
 
 static __attribute__((noinline)) bool widen(struct walk *w, uintptr_t address)
@@ -193,7 +197,8 @@ static inline uint8_t use_of(uint64_t row)
  * Walk until the end, or a frame of the known ones whose callers have not changed: their number, itself included, is
  * returned.
  */
-static inline uint32_t walk(struct walk *w, struct state s, struct known *known, uint32_t candidates)
+static __attribute__((noinline)) uint32_t walk(struct walk *w, struct state s, struct known *known,
+							   uint32_t candidates)
 {
 	const uintptr_t *bp_at = NULL;
 	bool deref = false;
@@ -237,6 +242,11 @@ static inline uint32_t walk(struct walk *w, struct state s, struct known *known,
 static inline uintptr_t as_return(uint64_t pc)
 {
 	return unlikely((pc & STS_ROW_EXACT) != 0) ? (pc & ~STS_ROW_EXACT) + 1 : pc;
+}
+
+static __attribute__((noinline)) void walk_all(struct walk *w, const struct state *s)
+{
+	walk(w, *s, NULL, 0);
 }
 
 /* Whether `id` consists of the fresh frames and, calling them, `stack`; then each gets its own. */
@@ -283,7 +293,7 @@ static inline uint32_t find_stack(struct walk *w, uint32_t stack)
 }
 
 /* Add the fresh frames, called by `stack`, which needs the frame pointer or not. */
-static inline uint32_t enter(struct walk *w, uint32_t stack, bool needs_bp)
+static __attribute__((noinline)) uint32_t enter(struct walk *w, uint32_t stack, bool needs_bp)
 {
 	for (uint32_t i = w->n; i-- > 0;) {
 		struct known *f = &w->fresh[i];
@@ -306,7 +316,7 @@ static __attribute__((noinline)) uint32_t walk_bare(const struct state *s, uint3
 	if (w.most == 0)
 		return 0;
 	place_window(&w, s->sp);
-	walk(&w, *s, NULL, 0);
+	walk_all(&w, s);
 	return enter(&w, 0, false);
 }
 
@@ -316,7 +326,7 @@ static __attribute__((noinline)) uint32_t cut(struct sts_unwind *u, const struct
 	struct walk w = {&u->windows[0], &u->windows[1], u->fresh, 0, STS_STACK_CUT, false, 0};
 
 	u->n = 0;
-	walk(&w, *s, NULL, 0);
+	walk_all(&w, s);
 	return enter(&w, 0, false);
 }
 
@@ -344,6 +354,10 @@ static inline uint32_t callers(struct sts_unwind *u, const struct state *s)
 	if (unlikely(kept + w.n >= STS_STACK_MOST))
 		return cut(u, s);
 	stack = kept != 0 ? u->known[kept - 1].stack : 0;
+	if (likely(w.n == 0)) {
+		u->n = kept;
+		return stack;
+	}
 	stack = enter(&w, stack, kept != 0 && u->known[kept - 1].needs_bp);
 	if (unlikely(!w.joinable)) {
 		u->n = 0;

@@ -17,6 +17,12 @@
 		}                                                                                                      \
 	} while (0)
 
+/* Not all libcs declare it. */
+void *pvalloc(size_t size);
+
+/* Memory of the process that is in memory. */
+long family_resident_kb(void);
+
 void family_sizes(void);
 void family_calloc(void);
 void family_realloc(void);

@@ -2,7 +2,6 @@
 /* Many threads, their ends, children, signal handlers. */
 #include "family.h"
 
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -98,16 +97,16 @@ static void *use_many(void *arg)
 /* What ended threads had cached is used again: the heap does not grow with their number. */
 void family_thread_ends(void)
 {
-	size_t after_few = 0;
+	long after_few = 0;
 	pthread_t t;
 
 	for (int i = 0; i < 400; i++) {
 		CHECK(pthread_create(&t, NULL, use_many, NULL) == 0);
 		pthread_join(t, NULL);
 		if (i == 5)
-			after_few = mallinfo2().arena;
+			after_few = family_resident_kb();
 	}
-	CHECK(mallinfo2().arena <= after_few + (8 << 20));
+	CHECK(family_resident_kb() <= after_few + (8 << 10));
 }
 
 static pthread_key_t keys[3];

@@ -422,6 +422,55 @@ static void unloaded(void)
 	dlclose(again);
 }
 
+static void *load_and_unload(void *arg)
+{
+	const char *name = arg;
+
+	for (int i = 0; i < 300; i++) {
+		void *library = dlopen(name, RTLD_NOW), *p;
+		void *(*make)(void);
+
+		CHECK(library != NULL);
+		make = (void *(*)(void))dlsym(library, "plug_make");
+		CHECK(make != NULL);
+		p = make();
+		CHECK(strcmp(module_of(p, 1), name) == 0);
+		dlclose(library);
+		CHECK(strcmp(module_of(p, 1), name) == 0);
+		free(p);
+	}
+	return NULL;
+}
+
+static void *allocate_all_the_time(void *arg)
+{
+	while (!atomic_load(&enough)) {
+		void *p = from_many(10, allocate);
+		uintptr_t pcs[64];
+
+		CHECK(sts_depot_get(chunk_of(p).stack, pcs, 64) >= 13);
+		free(p);
+	}
+	return arg;
+}
+
+/* Two libraries come and go, often to the same place, while others allocate: no address is taken for the other's. */
+static void unload_storm(void)
+{
+	pthread_t loaders[2], others[2];
+
+	for (int i = 0; i < 2; i++) {
+		CHECK(pthread_create(&others[i], NULL, allocate_all_the_time, NULL) == 0);
+		CHECK(pthread_create(&loaders[i], NULL, load_and_unload,
+				     getenv(i == 0 ? "LEAKS_PLUG_A" : "LEAKS_PLUG_B")) == 0);
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_join(loaders[i], NULL);
+	atomic_store(&enough, true);
+	for (int i = 0; i < 2; i++)
+		pthread_join(others[i], NULL);
+}
+
 static const struct scenario {
 	const char *name;
 	void (*run)(void);
@@ -439,6 +488,7 @@ static const struct scenario {
 	{"depth_limit", depth_limit},
 	{"by_turns", by_turns},
 	{"unloaded", unloaded},
+	{"unload_storm", unload_storm},
 };
 
 int main(int argc, char **argv)
