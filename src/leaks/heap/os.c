@@ -58,11 +58,47 @@ static void *map_below(size_t size, size_t align)
 	return (void *)start;
 }
 
+/*
+ * Small numbers, written over the lower half of what once was a pointer, must not look like one. Such words are on
+ * every stack.
+ */
+static bool begins_4_gib(uintptr_t start, size_t size)
+{
+	return (start - 1) >> 32 != (start + size) >> 32 && size < (size_t)1 << 32;
+}
+
+/* Where the boundary is near, what lies before it may be taken. */
+static void *map_before(uintptr_t boundary, size_t size, size_t align)
+{
+	enum { TRIES = 8 };
+
+	for (unsigned i = 0; i < TRIES; i++) {
+		uintptr_t hint = ((boundary - size - 1) & ~(align - 1)) - i * align;
+		long p = map((void *)hint, size, PROT_READ | PROT_WRITE, 0);
+
+		if ((uintptr_t)p == hint)
+			return (void *)p;
+		if (!failed(p))
+			RAW(munmap, p, size);
+	}
+	return NULL;
+}
+
 void *sts_os_heap_map_aligned(size_t size, size_t align)
 {
+	uintptr_t start;
+	void *better;
+
 	if (size > SIZE_MAX / 2 - align)
 		return NULL;
-	return map_below(size, align);
+	start = (uintptr_t)map_below(size, align);
+	if (start == 0 || !begins_4_gib(start, size))
+		return (void *)start;
+	better = map_before((start + size) >> 32 << 32, size, align);
+	if (better == NULL)
+		return (void *)start;
+	RAW(munmap, start, size);
+	return better;
 }
 
 bool sts_os_heap_remap(void *p, size_t old_size, size_t size, void *to)

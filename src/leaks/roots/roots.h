@@ -51,8 +51,8 @@ struct sts_root_sink {
 /* Sort the cuts and find what of the heap cannot be read. False if there is no memory for that. */
 bool sts_roots_prepare(struct sts_roots *r);
 /*
- * Those that live, or those that are dead: stacks below where their threads are. Where the mappings cannot be known, only the stacks
- * from their threads upwards are given.
+ * Those that live, or those that are dead: stacks below where their threads are. Where the mappings cannot be known,
+ * only the stacks from their threads upwards are given.
  */
 void sts_roots_each(struct sts_roots *r, bool dead, const struct sts_root_sink *sink);
 

@@ -48,7 +48,7 @@ struct sts_scan {
 	struct sts_worker *workers;
 	char *stacks;
 	_Atomic unsigned n_workers;
-	bool parallel;	      /* marks are given by several workers just now */
+	bool parallel;	       /* marks are given by several workers just now */
 	_Atomic uint32_t lock; /* of todo, while there are several */
 	_Atomic uint32_t idle; /* workers that found nothing to do */
 	_Atomic uint32_t news; /* changes when there is something to do, or nothing any more */

@@ -43,7 +43,7 @@ static inline __attribute__((target("avx2"))) __m256i eight_within(const uintptr
 }
 
 static __attribute__((target("avx2"))) const uintptr_t *filter_avx2(const uintptr_t *p, const uintptr_t *end,
-								     uintptr_t lo, uintptr_t size, uintptr_t keep)
+								    uintptr_t lo, uintptr_t size, uintptr_t keep)
 {
 	const uintptr_t half = (uintptr_t)1 << 63;
 	const struct bounds b = {_mm256_set1_epi64x((long long)(lo + half)),
