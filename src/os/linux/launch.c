@@ -211,11 +211,14 @@ static int seize_and_go(const struct sts_launch *launch, pid_t pid, struct meeti
 
 	if (r < 0) {
 		sts_os_kill(pid, SIGKILL);
+		bury(pid);
 		return r;
 	}
 	if (atomic_exchange(&m->word, SEIZED) == SLEPT_FOR)
 		raw(SYS_futex, (long)&m->word, FUTEX_WAKE, 1, 0);
 	r = await_exec(pid);
+	if (r < 0)
+		bury(pid);
 	return r == 0 ? (m->error ? -m->error : -ESRCH) : r < 0 ? r : 0;
 }
 
@@ -351,8 +354,6 @@ int sts_os_launch(const struct sts_launch *wanted, pid_t *pid_ret)
 		path = found;
 	}
 	int r = launch(wanted, path, &pid);
-	if (pid > 0 && r < 0)
-		bury(pid);
 	if (r == -ENOEXEC)
 		r = sts_os_exec_error(path);
 	if (r == 0)
