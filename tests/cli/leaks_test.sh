@@ -34,6 +34,16 @@ counts_body()
 	atf_check_equal "$(ask j 'any(l["blocks"] == 7 and l["bytes"] == 448 for l in r[0]["leaks"])')" 'True'
 }
 
+sts_tc units 30 "lines are found where the compiler lists no address ranges, as clang does not" \
+	require.progs "/usr/bin/python3 objcopy"
+units_body()
+{
+	lose
+	atf_check objcopy --remove-section=.debug_aranges "$target" bare
+	atf_check -e empty "$STASIS" leaks --json=j ./bare direct 1 8
+	atf_check_equal "$(ask j '(lambda l: l["file"].split("/")[-1] + " " + str(l["line"] > 30))([l for l in r[0]["leaks"][0]["stack"] if l.get("function") == "lose_one"][0])')" 'lose.c True'
+}
+
 sts_tc schema 30 "every line of --json is what the schema says" require.progs /usr/bin/python3
 schema_body()
 {

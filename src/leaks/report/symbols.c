@@ -14,10 +14,12 @@
 #include <unistd.h>
 
 #include "leaks/report/report.h"
+#include "leaks/report/units.h"
 
 struct sts_symbols {
 	Dwfl *dwfl;
 	Dwfl_Module *module;
+	struct sts_units units;
 };
 
 struct work {
@@ -66,6 +68,7 @@ void sts_symbols_free(struct sts_symbols *s)
 {
 	if (!s)
 		return;
+	sts_units_free(&s->units);
 	dwfl_end(s->dwfl);
 	free(s);
 }
@@ -172,26 +175,27 @@ static struct sts_line *add_line(struct sts_leak_stack *stack, const struct sts_
 	return &more[stack->n_lines++];
 }
 
-static void add_source(Dwfl_Module *module, uint64_t pc, struct sts_line *line)
+static void add_source(Dwarf_Die *unit, Dwarf_Addr pc, struct sts_line *line)
 {
-	Dwfl_Line *source = dwfl_module_getsrc(module, pc);
+	Dwarf_Line *source = dwarf_getsrc_die(unit, pc);
+	const char *file = source ? dwarf_linesrc(source, NULL, NULL) : NULL;
 	int number = 0, column = 0;
-	const char *file = source ? dwfl_lineinfo(source, NULL, &number, &column, NULL, NULL) : NULL;
 
 	if (!file)
 		return;
+	if (dwarf_lineno(source, &number) == 0)
+		line->line = number;
+	if (dwarf_linecol(source, &column) == 0)
+		line->column = column;
 	line->file = file;
-	line->line = number;
-	line->column = column;
 }
 
 /* The innermost function first; true if its own name was found too. */
-static bool add_inlined(struct sts_leak_report *r, struct sts_leak_stack *stack, Dwfl_Module *module,
+static bool add_inlined(struct sts_leak_report *r, struct sts_leak_stack *stack, Dwarf_Die *unit, Dwarf_Addr pc,
 			struct sts_line *line)
 {
-	Dwarf_Addr bias;
-	Dwarf_Die *cu = dwfl_module_addrdie(module, line->pc, &bias), *scopes = NULL;
-	int n = cu ? dwarf_getscopes(cu, line->pc - bias, &scopes) : 0;
+	Dwarf_Die *scopes = NULL;
+	int n = dwarf_getscopes(unit, pc, &scopes);
 	bool named = false;
 
 	for (int i = 0; i < n && !named; i++) {
@@ -207,10 +211,27 @@ static bool add_inlined(struct sts_leak_report *r, struct sts_leak_stack *stack,
 		add_line(stack, line);
 		line->inlined = false;
 		line->name = line->raw = "";
-		place_of_call(cu, &scopes[i], line);
+		place_of_call(unit, &scopes[i], line);
 	}
 	free(scopes);
 	return named && line->name[0];
+}
+
+static bool may_go_on(void *arg)
+{
+	return in_time(arg);
+}
+
+/* By the debug information; true if the function's own name was found too. */
+static bool add_from_unit(struct work *w, struct sts_symbols *s, struct sts_leak_stack *stack, struct sts_line *line)
+{
+	Dwarf_Addr bias;
+	Dwarf_Die *unit = sts_units_find(&s->units, s->module, line->pc, &bias, may_go_on, w);
+
+	if (!unit)
+		return false;
+	add_source(unit, line->pc - bias, line);
+	return add_inlined(w->report, stack, unit, line->pc - bias, line);
 }
 
 static void add_frame(struct work *w, struct sts_leak_stack *stack, const struct sts_raw_frame *frame)
@@ -224,8 +245,7 @@ static void add_frame(struct work *w, struct sts_leak_stack *stack, const struct
 		line.offset = line.pc - m->raw.bias;
 	}
 	if (s && in_time(w)) {
-		add_source(s->module, line.pc, &line);
-		if (!add_inlined(w->report, stack, s->module, &line)) {
+		if (!add_from_unit(w, s, stack, &line)) {
 			const char *name = dwfl_module_addrname(s->module, line.pc);
 
 			line.raw = name ? name : "";
