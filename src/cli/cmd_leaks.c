@@ -33,6 +33,8 @@ static bool open_outputs(struct leaks_options *o)
 		sts_leaks_sarif_begin(o->judge.to[STS_FORMAT_SARIF]);
 	if (o->judge.to[STS_FORMAT_JUNIT])
 		sts_leaks_junit_begin(o->judge.to[STS_FORMAT_JUNIT]);
+	if (o->judge.to[STS_FORMAT_HTML])
+		sts_leaks_html_begin(o->judge.to[STS_FORMAT_HTML]);
 	return true;
 }
 
@@ -55,6 +57,8 @@ static void close_outputs(struct leaks_options *o)
 		sts_leaks_sarif_end(o->judge.to[STS_FORMAT_SARIF]);
 	if (o->judge.to[STS_FORMAT_JUNIT])
 		sts_leaks_junit_end(o->judge.to[STS_FORMAT_JUNIT]);
+	if (o->judge.to[STS_FORMAT_HTML])
+		sts_leaks_html_end(o->judge.to[STS_FORMAT_HTML]);
 	for (int f = STS_FORMAT_JSON; f < STS_N_FORMATS; f++)
 		close_output(o, o->judge.to[f], o->paths[f]);
 	if (o->judge.save && ftell(o->judge.save) == 0)

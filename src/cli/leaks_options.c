@@ -25,6 +25,7 @@ enum {
 	OPT_JSON,
 	OPT_SARIF,
 	OPT_JUNIT,
+	OPT_HTML,
 	OPT_ONLY,
 	OPT_SAVE,
 	OPT_DIFF,
@@ -54,6 +55,7 @@ static const struct option long_options[] = {
 	{"json", optional_argument, NULL, OPT_JSON},
 	{"sarif", optional_argument, NULL, OPT_SARIF},
 	{"junit", optional_argument, NULL, OPT_JUNIT},
+	{"html", optional_argument, NULL, OPT_HTML},
 	{"only", required_argument, NULL, OPT_ONLY},
 	{"save", required_argument, NULL, OPT_SAVE},
 	{"diff", required_argument, NULL, OPT_DIFF},
@@ -93,6 +95,7 @@ static const char help_text[] =
 	"Output:\n"
 	"  --log-file=FILE             the text goes there; %p is the pid\n"
 	"  --json[=FILE]  --sarif[=FILE]  --junit[=FILE]   for programs, instead of the text\n"
+	"  --html[=FILE]               a page with a flame graph and a table, instead of the text\n"
 	"  --error-exitcode=N          end with N if there are leaks; else the program's own status is kept\n"
 	"  --color[=WHEN]              auto, always or never\n"
 	"  -q, --quiet                 nothing but reports\n"
@@ -266,6 +269,8 @@ static int output_option(struct leaks_options *o, int option, const char *value)
 		return output(o, STS_FORMAT_SARIF, value);
 	case OPT_JUNIT:
 		return output(o, STS_FORMAT_JUNIT, value);
+	case OPT_HTML:
+		return output(o, STS_FORMAT_HTML, value);
 	case OPT_SAVE:
 		o->save_path = value;
 		return GO_ON;

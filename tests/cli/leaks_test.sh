@@ -180,6 +180,38 @@ cases = tree.parse("u").getroot().findall("*/testcase")
 print(len(cases), cases[0].get("name"))'
 }
 
+sts_tc page 60 "the HTML page carries every report, whatever names say" require.progs /usr/bin/python3
+page_body()
+{
+	lose
+	cp "$target" '<!--<script>&"'
+	atf_check "$STASIS" leaks --html=page.html './<!--<script>&"' direct 2 10 fork
+	cat >read.py <<-'EOF'
+	import html.parser, json
+	class Page(html.parser.HTMLParser):
+	    reports, inside, code, outside = [], None, '', []
+	    def handle_starttag(self, tag, attributes):
+	        a = dict(attributes)
+	        self.inside = ('json' if a.get('class') == 'report' else 'code') if tag == 'script' else None
+	        self.outside += [a[k] for k in ('src', 'href') if k in a]
+	    def handle_endtag(self, tag):
+	        self.inside = None
+	    def handle_data(self, data):
+	        if self.inside == 'json': self.reports.append(json.loads(data))
+	        if self.inside == 'code': self.code += data
+	page = Page()
+	page.feed(open('page.html').read())
+	open('page.js', 'w').write(page.code + '\nconst root = tree(all(JSON.parse(process.argv[2])));\n'
+	    'console.log(root.bytes, root.blocks, root.kids.size, [...root.kids.keys()][0].includes("<script>"));\n')
+	json.dump(page.reports, open('reports', 'w'))
+	print(len(page.reports), [r['exe'].rsplit('/', 1)[1] for r in page.reports][0], page.outside)
+	EOF
+	atf_check -o inline:"2 <!--<script>&\" []\n" /usr/bin/python3 -S read.py
+	if command -v node >/dev/null; then
+		atf_check -o inline:'40 4 2 true\n' node page.js "$(cat reports)"
+	fi
+}
+
 sts_tc bad_targets 60 "programs that nothing can be preloaded into are refused with the reason" require.user root
 bad_targets_body()
 {

@@ -30,6 +30,10 @@ void sts_leaks_sarif_end(FILE *to);
 void sts_leaks_junit_begin(FILE *to);
 void sts_leaks_junit(FILE *to, const struct sts_leak_report *r, const struct sts_view *view);
 void sts_leaks_junit_end(FILE *to);
+/* A page with all of them. -1 without memory, with errno, and nothing is written. */
+void sts_leaks_html_begin(FILE *to);
+int sts_leaks_html(FILE *to, const struct sts_leak_report *r, const struct sts_view *view);
+void sts_leaks_html_end(FILE *to);
 
 /* A text in quotes: what is not UTF-8 is shown as U+FFFD. */
 void sts_json_text(FILE *to, const char *text);

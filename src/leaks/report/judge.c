@@ -187,6 +187,8 @@ static void put_all(struct sts_judge *j, const struct own *own, const struct sts
 		j->results += sts_leaks_sarif(j->to[STS_FORMAT_SARIF], r, &own->view, j->results == 0);
 	if (j->to[STS_FORMAT_JUNIT])
 		sts_leaks_junit(j->to[STS_FORMAT_JUNIT], r, &own->view);
+	if (j->to[STS_FORMAT_HTML] && sts_leaks_html(j->to[STS_FORMAT_HTML], r, &own->view) < 0)
+		complain(j, "report", strerror(errno));
 	if (j->save)
 		sts_baseline_write(j->save, r, &own->view);
 	/* Whoever waits for a daemon's reports is to see each. Errors are told of when the stream is closed. */

@@ -5,7 +5,14 @@
 
 #include "leaks/report/formats.h"
 
-enum sts_format { STS_FORMAT_TEXT = 0, STS_FORMAT_JSON, STS_FORMAT_SARIF, STS_FORMAT_JUNIT, STS_N_FORMATS };
+enum sts_format {
+	STS_FORMAT_TEXT = 0,
+	STS_FORMAT_JSON,
+	STS_FORMAT_SARIF,
+	STS_FORMAT_JUNIT,
+	STS_FORMAT_HTML,
+	STS_N_FORMATS
+};
 
 /* What is asked of all reports; the options of a program's report add to a copy of it. */
 struct sts_judge {
