@@ -12,9 +12,6 @@ enum { CUTS = 1 << 20, UNREADABLE = 1 << 16 };
 #define PAGE ((uintptr_t)4096)
 #define RED_ZONE 128 /* bytes below the stack pointer that belong to the function */
 
-/* Of memory that might not be readable: no root itself. */
-static uintptr_t copy[8192];
-
 bool sts_roots_begin(struct sts_roots *r, size_t threads)
 {
 	size_t cuts = CUTS * sizeof(struct sts_cut), holes = UNREADABLE * sizeof(struct sts_scan_range);
@@ -30,7 +27,6 @@ bool sts_roots_begin(struct sts_roots *r, size_t threads)
 	r->unreadable = (char *)p + cuts;
 	r->threads = (void *)((char *)p + cuts + holes);
 	sts_roots_cut(r, (uintptr_t)p, (uintptr_t)p + r->mapped);
-	sts_roots_cut(r, (uintptr_t)copy, (uintptr_t)copy + sizeof(copy));
 	return true;
 }
 
@@ -111,6 +107,21 @@ bool sts_roots_prepare(struct sts_roots *r)
 	return sts_roots_mappings(note_unreadable, r);
 }
 
+void sts_roots_hole(struct sts_roots *r, uintptr_t start, uintptr_t end)
+{
+	struct sts_scan_range *holes = r->unreadable;
+	size_t at = r->n_unreadable;
+
+	if (at == UNREADABLE) {
+		r->overflow = true;
+		return;
+	}
+	r->n_unreadable++;
+	for (; at > 0 && holes[at - 1].start > start; at--)
+		holes[at] = holes[at - 1];
+	holes[at] = (struct sts_scan_range){start, end};
+}
+
 /* --- roots ---------------------------------------------------------------------------------------- */
 
 struct walk {
@@ -130,10 +141,11 @@ static void give(void *arg, uintptr_t start, uintptr_t end)
 		return;
 	}
 	while (start < end) {
-		size_t n = sts_roots_copy(start, copy, end - start < sizeof(copy) ? end - start : sizeof(copy));
+		uintptr_t page_end = (start & ~(PAGE - 1)) + PAGE, stop = page_end < end ? page_end : end;
 
-		w->sink->memory(w->sink->arg, (uintptr_t)copy, (uintptr_t)copy + n, w->dead);
-		start += n > 0 ? n : PAGE;
+		if (sts_roots_readable(start))
+			w->sink->memory(w->sink->arg, start, stop, w->dead);
+		start = stop;
 	}
 }
 
@@ -177,6 +189,30 @@ static uintptr_t stack_in_use(const struct sts_roots *r, const struct sts_mappin
 	return stack ? lowest : 0;
 }
 
+/*
+ * libc keeps the stacks of threads that have ended, and their descriptors at the top, which begin with two pointers to
+ * themselves. Where such a descriptor is; 0 if the mapping is nothing of the kind.
+ */
+static uintptr_t ended_thread(const struct sts_roots *r, const struct sts_mapping *m)
+{
+	enum { DESCRIPTOR_ALIGN = 64, WITHIN = 2 * 4096, TCB = 0, SELF = 2 };
+	uintptr_t at = m->end - DESCRIPTOR_ALIGN;
+
+	if (r->some_unknown || m->file || m->stack || m->end - m->start <= WITHIN)
+		return 0;
+	for (; at >= m->end - WITHIN; at -= DESCRIPTOR_ALIGN) {
+		const uintptr_t *words = (const uintptr_t *)at;
+
+		if (words[TCB] != at || words[SELF] != at)
+			continue;
+		for (size_t i = 0; i < r->n_threads; i++)
+			if (r->threads[i].tp == at)
+				return 0;
+		return at;
+	}
+	return 0;
+}
+
 /* A stack's threads have their own data there too, above where they run. */
 static void give_tls(struct walk *w, const struct sts_mapping *m)
 {
@@ -206,10 +242,12 @@ static bool walk_mapping(void *arg, const struct sts_mapping *m)
 	sp = stack_in_use(w->roots, m);
 	if (sp != 0)
 		live = sp - m->start > RED_ZONE ? (sp - RED_ZONE) & ~(uintptr_t)7 : m->start;
-	w->risky = m->file && m->shared;
+	else if ((sp = ended_thread(w->roots, m)) != 0)
+		live = sp; /* its result may not have been taken yet */
+	w->risky = m->file;
 	if (w->dead)
 		give_uncut(w, m->start, live);
-	else if (sp != 0 && w->roots->no_stacks)
+	else if (sp != 0 && w->roots->no_stacks && live != sp)
 		give_tls(w, m);
 	else
 		give_uncut(w, live, m->end);

@@ -30,6 +30,7 @@ struct sts_roots {
 	size_t mapped;	  /* bytes of both arrays, and of: */
 	void *unreadable; /* struct sts_scan_range, parts of the heap that cannot be read, in order */
 	size_t n_unreadable;
+	bool some_unknown; /* what looks like the stack of a thread that has ended may be somebody's */
 	bool no_stacks;	 /* stacks are no roots, but for the threads' own data on them */
 	size_t tls_size; /* of that data, below the thread pointer */
 	bool overflow;	 /* not all fitted */
@@ -49,6 +50,8 @@ struct sts_root_sink {
 
 /* Sort the cuts and find what of the heap cannot be read. False if the mappings cannot be known. */
 bool sts_roots_prepare(struct sts_roots *r);
+/* After that: a part of the heap that is not to be looked at either. */
+void sts_roots_hole(struct sts_roots *r, uintptr_t start, uintptr_t end);
 /* First those that live, with dead = false, or those that are dead. */
 void sts_roots_each(struct sts_roots *r, bool dead, const struct sts_root_sink *sink);
 
@@ -66,7 +69,7 @@ struct sts_mapping {
 bool sts_roots_mappings(bool (*f)(void *arg, const struct sts_mapping *m), void *arg);
 /* The parts of a mapping that have something in them, which are all if that cannot be known. */
 void sts_roots_present(uintptr_t start, uintptr_t end, void (*f)(void *arg, uintptr_t start, uintptr_t end), void *arg);
-/* Copy what can be read; how much that was. */
-size_t sts_roots_copy(uintptr_t from, void *to, size_t size);
+/* There is a page at the address: a file may end before its mapping does. */
+bool sts_roots_readable(uintptr_t address);
 
 #endif

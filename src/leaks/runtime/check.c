@@ -5,6 +5,7 @@
  */
 #include <asm/unistd.h>
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -21,6 +22,7 @@ struct check {
 	struct sts_out out;
 	struct stasis_world *world;
 	uintptr_t own_sp; /* of the program, as it called us */
+	struct sts_scan_range ours; /* our frames, which may be in a block */
 	uint64_t began, marked; /* ns */
 	uint64_t pause;
 	bool failed; /* no memory */
@@ -28,6 +30,7 @@ struct check {
 
 static _Atomic uint32_t going_on;
 static uint32_t sequence;
+static bool forked; /* from a program that had threads, perhaps */
 
 static uint64_t clock_ns(clockid_t clock)
 {
@@ -65,6 +68,7 @@ static void cut_ours(struct check *c)
 
 	sts_roots_cut(&c->roots, (uintptr_t)c, (uintptr_t)(c + 1));
 	sts_roots_cut(&c->roots, c->own_sp - OUR_FRAMES, c->own_sp);
+	c->ours = (struct sts_scan_range){c->own_sp - OUR_FRAMES, c->own_sp};
 }
 
 static void make_cuts(struct check *c)
@@ -109,6 +113,7 @@ static void take_thread(struct check *c, size_t i)
 		return;
 	/* Where it is says nothing: all of its stack counts. */
 	if (t.state == STASIS_WORLD_RUNNING) {
+		c->roots.some_unknown = true; /* it may have ended, but it may not */
 		tell_obstacle(c, i);
 		return;
 	}
@@ -119,6 +124,17 @@ static void take_thread(struct check *c, size_t i)
 	/* A stack that is a block itself. */
 	if (sts_settings.use_stacks)
 		sts_scan_word(&c->scan, t.sp);
+	sts_scan_word(&c->scan, t.altstack);
+}
+
+/* Where we are, and where a signal's handler would be: only the kernel knows the latter. */
+static void take_own_stack(struct check *c)
+{
+	stack_t stack = {0};
+
+	sts_scan_word(&c->scan, c->own_sp);
+	if (RAW(sigaltstack, NULL, &stack) == 0 && !(stack.ss_flags & SS_DISABLE))
+		sts_scan_word(&c->scan, (uintptr_t)stack.ss_sp);
 }
 
 static void take_threads(struct check *c)
@@ -129,7 +145,7 @@ static void take_threads(struct check *c)
 	if (!sts_settings.use_tls)
 		cut_tls(c, tp);
 	if (sts_settings.use_stacks)
-		sts_scan_word(&c->scan, c->own_sp);
+		take_own_stack(c);
 	for (size_t i = 0; i < stasis_world_count(c->world); i++)
 		take_thread(c, i);
 }
@@ -158,6 +174,7 @@ static void mark(struct check *c)
 		c->failed = true;
 		return;
 	}
+	sts_roots_hole(&c->roots, c->ours.start, c->ours.end);
 	c->scan.unreadable = c->roots.unreadable;
 	c->scan.n_unreadable = c->roots.n_unreadable;
 	sts_scan_follow(&c->scan);
@@ -180,6 +197,7 @@ static bool begin(struct check *c, size_t threads)
 		return false;
 	if (sts_roots_begin(&c->roots, threads + 1) && sts_sums_begin(&c->sums, c->scan.live_blocks) &&
 	    sts_out_begin(&c->out, sts_settings.report_objects ? c->scan.live_blocks * 64 : 0)) {
+		c->roots.some_unknown = forked;
 		c->roots.no_stacks = !sts_settings.use_stacks;
 		c->roots.tls_size = sts_modules_tls_size();
 		make_cuts(c);
@@ -353,6 +371,7 @@ static int check(enum sts_raw_reason reason, uintptr_t sp)
 void sts_check_after_fork(void)
 {
 	atomic_store(&going_on, 0);
+	forked = true;
 	sequence = 0;
 }
 

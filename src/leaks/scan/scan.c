@@ -26,8 +26,8 @@ bool sts_scan_begin(struct sts_scan *s, const struct sts_scan_options *opts)
 	sts_heap_bounds(&s->lo, &hi);
 	s->size = hi - s->lo + (opts->past_end ? 1 : 0);
 	sts_heap_each(count, s);
-	/* A block is put there once for each mark, and taken out before the next. */
-	s->room = s->live_blocks + 1;
+	/* A block is put there once for each mark, and taken out before the next; and once at the end, see below. */
+	s->room = 2 * s->live_blocks + 2;
 	s->mapped = (s->room * sizeof(*s->todo) + 4095) & ~(size_t)4095;
 	p = RAW(mmap, 0, s->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 	if ((unsigned long)p > -4096ul)
@@ -51,7 +51,7 @@ void sts_scan_set_mark(struct sts_scan *s, enum sts_mark mark)
 
 static bool found_before(const struct sts_scan *s, const struct sts_chunk *chunk)
 {
-	for (unsigned m = 0; m < s->mark; m++)
+	for (unsigned m = 0; m < s->mark && m < STS_MARK_POINTED; m++)
 		if (sts_heap_marked(chunk, m))
 			return true;
 	return false;
@@ -63,7 +63,7 @@ static void found(struct sts_scan *s, const struct sts_chunk *chunk)
 	if (chunk->start == s->self || found_before(s, chunk) || !sts_heap_mark(chunk, s->mark))
 		return;
 	/* Every lost block is looked into anyway. */
-	if (chunk->size < WORD || s->mark == STS_MARK_INDIRECT || s->n_todo == s->room)
+	if (chunk->size < WORD || s->mark == STS_MARK_POINTED || s->n_todo == s->room)
 		return;
 	__builtin_prefetch((const void *)chunk->start);
 	s->todo[s->n_todo++] = (struct sts_scan_range){chunk->start, chunk->start + chunk->size};
@@ -241,8 +241,53 @@ static void look_into(void *arg, const struct sts_chunk *chunk)
 	look_all(s);
 }
 
+/* All that the block leads to, but for itself. */
+static void follow_from(struct sts_scan *s, uintptr_t start, uintptr_t end)
+{
+	s->self = start;
+	scan_block(s, start, end);
+	sts_scan_follow(s);
+}
+
+static void follow_direct(void *arg, const struct sts_chunk *chunk)
+{
+	if (lost(chunk) && !sts_heap_marked(chunk, STS_MARK_POINTED))
+		follow_from(arg, chunk->start, chunk->start + chunk->size);
+}
+
+/* Candidates wait at the far end of the room for those that have something to do. */
+static void follow_cycle(void *arg, const struct sts_chunk *chunk)
+{
+	struct sts_scan *s = arg;
+
+	if (!lost(chunk) || !sts_heap_marked(chunk, STS_MARK_POINTED) || sts_heap_marked(chunk, STS_MARK_INDIRECT) ||
+	    !sts_heap_mark(chunk, STS_MARK_CYCLE))
+		return;
+	s->todo[--s->room] = (struct sts_scan_range){chunk->start, chunk->start + chunk->size};
+	follow_from(s, chunk->start, chunk->start + chunk->size);
+}
+
+/*
+ * Those that nothing points to lead to most. What is left is cycles and what hangs on them: one after the other is
+ * taken for the first of a cycle. A later one may lead to an earlier one, which then was none, but not the other way
+ * round; so from the last to the first, each that none after it leads to is one.
+ */
 void sts_scan_indirect(struct sts_scan *s)
 {
-	sts_scan_set_mark(s, STS_MARK_INDIRECT);
+	size_t whole = s->room;
+
+	sts_scan_set_mark(s, STS_MARK_POINTED);
 	sts_heap_each(look_into, s);
+	sts_scan_set_mark(s, STS_MARK_INDIRECT);
+	sts_heap_each(follow_direct, s);
+	sts_scan_set_mark(s, STS_MARK_CYCLE);
+	sts_heap_each(follow_cycle, s);
+	sts_scan_set_mark(s, STS_MARK_INDIRECT);
+	while (s->room < whole) {
+		struct sts_scan_range first = s->todo[s->room++];
+		struct sts_chunk chunk;
+
+		if (sts_heap_find(first.start, &chunk) && !sts_heap_marked(&chunk, STS_MARK_INDIRECT))
+			follow_from(s, first.start, first.end);
+	}
 }

@@ -18,6 +18,9 @@
 enum sts_mark {
 	STS_MARK_REACHABLE = 0,
 	STS_MARK_POSSIBLE,
+	/* Of lost blocks: */
+	STS_MARK_POINTED, /* another one points to it */
+	STS_MARK_CYCLE,	  /* part of a cycle, or behind one */
 	STS_MARK_INDIRECT,
 };
 
@@ -63,7 +66,10 @@ void sts_scan_memory(struct sts_scan *s, uintptr_t start, uintptr_t end);
 void sts_scan_follow(struct sts_scan *s);
 /* Blocks that the program said are none of ours are roots. */
 void sts_scan_ignored(struct sts_scan *s);
-/* Last: mark INDIRECT all lost blocks that another lost one points to. */
+/*
+ * Last: mark INDIRECT the lost blocks that another lost one leads to. Of a cycle that none leads to one is left out, as
+ * if the others were its.
+ */
 void sts_scan_indirect(struct sts_scan *s);
 
 #endif
