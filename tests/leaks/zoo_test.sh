@@ -55,7 +55,8 @@ zoo_case()
 
 while read -r program scenario options held lost reports; do
 	case $program in '' | '#'*) continue ;; esac
-	name=$(echo "${program}_$scenario" | sed 's/^zoo_//; s/-/_/g; s/^zoo_//')
+	name=$scenario
+	[ "$program" = zoo ] || name=${program#zoo-}_$scenario
 	sts_tc "$name" 90 "$program $scenario: held $held, lost $lost" require.progs "/usr/bin/python3"
 	eval "${name}_body() { zoo_case '$program' '$scenario' '$options' '$held' '$lost' '${reports:-1}'; }"
 done <"$ZOO_TABLE"

@@ -268,11 +268,11 @@ static APART void local_thread()
 {
 	std::thread t([] {
 		own.reset(new int(3));
-		lose_if_lost();
 		scrub();
 	});
 
 	t.join();
+	lose_if_lost();
 }
 
 static const struct {
