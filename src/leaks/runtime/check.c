@@ -12,6 +12,7 @@
 #include "leaks/runtime/check.h"
 #include "leaks/runtime/settings.h"
 #include "stopworld/os.h"
+#include "stopworld/world.h"
 #include "stopworld/x86/raw.h"
 
 struct check {
@@ -67,6 +68,7 @@ static void cut_ours(struct check *c)
 	enum { OUR_FRAMES = 16384 };
 
 	sts_roots_cut(&c->roots, (uintptr_t)c, (uintptr_t)(c + 1));
+	sts_roots_cut(&c->roots, (uintptr_t)&sts_world, (uintptr_t)(&sts_world + 1));
 	sts_roots_cut(&c->roots, c->own_sp - OUR_FRAMES, c->own_sp);
 	c->ours = (struct sts_scan_range){c->own_sp - OUR_FRAMES, c->own_sp};
 }
@@ -97,6 +99,11 @@ static void scan_registers(struct check *c, const struct stasis_world_thread *t)
 {
 	const uint64_t *regs = (const void *)t->regs;
 
+	/* Where they are kept is no root by itself. */
+	if (t->regs != NULL)
+		sts_roots_cut(&c->roots, (uintptr_t)t->regs, (uintptr_t)(t->regs + 1));
+	if (t->xstate != NULL)
+		sts_roots_cut(&c->roots, (uintptr_t)t->xstate, (uintptr_t)t->xstate + t->xstate_size);
 	if (t->regs == NULL || !sts_settings.use_registers)
 		return;
 	for (size_t i = 0; i < sizeof(*t->regs) / sizeof(*regs); i++)
@@ -157,9 +164,16 @@ static void scan_root(void *arg, uintptr_t start, uintptr_t end, bool dead)
 	sts_scan_memory(&c->scan, start, end);
 }
 
+/* Parts of a region may be unreadable. */
 static void scan_region(void *arg, uintptr_t start, uintptr_t end)
 {
-	scan_root(arg, start, end, false);
+	const uintptr_t page = 4096;
+
+	for (uintptr_t stop; start < end; start = stop) {
+		stop = (start & ~(page - 1)) + page < end ? (start & ~(page - 1)) + page : end;
+		if (sts_roots_readable(start))
+			scan_root(arg, start, stop, false);
+	}
 }
 
 /* --- marking ----------------------------------------------------------------------------------- */

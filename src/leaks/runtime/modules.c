@@ -33,11 +33,13 @@ static size_t ask_tls_size(void)
 {
 	void (*info)(size_t * size, size_t * align) =
 		(void (*)(size_t *, size_t *))dlsym(RTLD_DEFAULT, "_dl_get_tls_static_info");
+	/* The size is with the descriptor above; this is for debuggers. */
+	const uint32_t *descriptor = dlsym(RTLD_DEFAULT, "_thread_db_sizeof_pthread");
 	size_t size = 0, align = 0;
 
 	if (info != NULL)
 		info(&size, &align);
-	return size;
+	return descriptor != NULL && size > *descriptor ? size - *descriptor : size;
 }
 
 void sts_modules_prepare(void)

@@ -105,9 +105,21 @@ static void find_past_end(struct sts_scan *s, uintptr_t word)
 		found(s, &chunk);
 }
 
+/* new T[0] of a T that has a destructor: the pointer is behind the count, which is all there is. */
+static void find_cookie(struct sts_scan *s, uintptr_t word)
+{
+	struct sts_chunk chunk;
+
+	if (sts_heap_find(word - WORD, &chunk) && chunk.size == WORD && chunk.start == word - WORD &&
+	    *(const uintptr_t *)chunk.start == 0)
+		found(s, &chunk);
+}
+
 static void candidate(struct sts_scan *s, uintptr_t word)
 {
 	find(s, word);
+	if (word % (2 * WORD) == WORD)
+		find_cookie(s, word);
 	if (__builtin_expect(s->opts.past_end, 0))
 		find_past_end(s, word);
 }
