@@ -75,10 +75,13 @@ bool sts_option_number(const struct sts_option *option, int64_t *ret)
 		base = 16;
 		p += 2;
 	}
+	/* Masks may have all 64 bits. */
+	uint64_t most = base == 16 && !negative ? UINT64_MAX : INT64_MAX;
+
 	for (; p < end; p++) {
 		uint64_t d = digit(*p);
 
-		if (d >= base || n > (INT64_MAX - d) / base)
+		if (d >= base || n > (most - d) / base)
 			return false;
 		n = n * base + d;
 	}

@@ -21,7 +21,7 @@ enum {
 };
 
 /* There are this many sets of marks: classes 0 to 3. */
-#define STS_HEAP_MARKS 4
+#define STS_HEAP_MARKS 5
 
 struct sts_chunk {
 	uintptr_t start;

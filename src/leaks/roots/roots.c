@@ -12,9 +12,6 @@
 /* Of smaller ones it costs more to ask which pages there are than to look at all. */
 #define WORTH_ASKING (256 * PAGE)
 
-/* Of memory that might not be readable: no root itself. */
-static uintptr_t copy[8192];
-
 static void *map(size_t size)
 {
 	long p = RAW(mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
@@ -24,7 +21,7 @@ static void *map(size_t size)
 
 bool sts_roots_begin(struct sts_roots *r, size_t cuts, size_t threads)
 {
-	*r = (struct sts_roots){.room = cuts + 3, .room_threads = threads};
+	*r = (struct sts_roots){.room = cuts + 2, .room_threads = threads};
 	r->mapped = r->room * sizeof(*r->cuts) + threads * sizeof(*r->threads);
 	r->mapped = (r->mapped + PAGE - 1) & ~(PAGE - 1);
 	r->cuts = map(r->mapped);
@@ -32,7 +29,6 @@ bool sts_roots_begin(struct sts_roots *r, size_t cuts, size_t threads)
 		return false;
 	r->threads = (void *)(r->cuts + r->room);
 	sts_roots_cut(r, (uintptr_t)r->cuts, (uintptr_t)r->cuts + r->mapped);
-	sts_roots_cut(r, (uintptr_t)copy, (uintptr_t)copy + sizeof(copy));
 	return true;
 }
 
@@ -113,20 +109,33 @@ static bool note_unreadable(void *arg, const struct sts_mapping *m)
 
 bool sts_roots_prepare(struct sts_roots *r)
 {
+	enum { MORE = 8 }; /* sts_roots_hole() */
 	size_t page = PAGE / sizeof(*r->unreadable);
 
 	r->n_unreadable = r->room_unreadable = 0;
-	r->blind = !sts_roots_mappings(count_unreadable, r);
-	if (r->room_unreadable > 0) {
-		r->room_unreadable = (r->room_unreadable + page - 1) / page * page;
-		r->unreadable = map(r->room_unreadable * sizeof(*r->unreadable));
-		if (r->unreadable == NULL)
-			return false;
-		sts_roots_mappings(note_unreadable, r);
-		sts_roots_cut(r, (uintptr_t)r->unreadable, (uintptr_t)(r->unreadable + r->room_unreadable));
-	}
+	if (!sts_roots_mappings(count_unreadable, r))
+		return false;
+	r->room_unreadable = (r->room_unreadable + MORE + page - 1) / page * page;
+	r->unreadable = map(r->room_unreadable * sizeof(*r->unreadable));
+	if (r->unreadable == NULL)
+		return false;
+	sts_roots_mappings(note_unreadable, r);
+	sts_roots_cut(r, (uintptr_t)r->unreadable, (uintptr_t)(r->unreadable + r->room_unreadable));
 	sort(r->cuts, r->n_cuts);
 	return true;
+}
+
+void sts_roots_hole(struct sts_roots *r, uintptr_t start, uintptr_t end)
+{
+	struct sts_scan_range *holes = r->unreadable;
+	size_t at = r->n_unreadable;
+
+	if (at == r->room_unreadable)
+		return;
+	r->n_unreadable++;
+	for (; at > 0 && holes[at - 1].start > start; at--)
+		holes[at] = holes[at - 1];
+	holes[at] = (struct sts_scan_range){start, end};
 }
 
 /* --- roots ---------------------------------------------------------------------------------------- */
@@ -151,14 +160,14 @@ static void give(void *arg, uintptr_t start, uintptr_t end)
 }
 
 /* The end of a file may lie before that of its mapping. */
-static void give_copied(struct walk *w, uintptr_t start, uintptr_t end)
+static void give_readable(struct walk *w, uintptr_t start, uintptr_t end)
 {
-
 	while (start < end) {
-		size_t n = sts_roots_copy(start, copy, end - start < sizeof(copy) ? end - start : sizeof(copy));
+		uintptr_t page_end = (start & ~(PAGE - 1)) + PAGE, stop = page_end < end ? page_end : end;
 
-		w->sink->memory(w->sink->arg, (uintptr_t)copy, (uintptr_t)copy + n, false);
-		start += n > 0 ? n : PAGE;
+		if (sts_roots_readable(start))
+			w->sink->memory(w->sink->arg, start, stop, true);
+		start = stop;
 	}
 }
 
@@ -174,7 +183,7 @@ static void give_part(struct walk *w, uintptr_t start, uintptr_t end)
 	w->start = start;
 	w->end = end;
 	if (m->shared)
-		give_copied(w, start, end);
+		give_readable(w, start, end);
 	else if (!m->file && end - start < WORTH_ASKING)
 		give(w, start, end);
 	else if (sts_roots_present(start & ~(PAGE - 1), (end + PAGE - 1) & ~(PAGE - 1), which, give, w))
@@ -182,7 +191,7 @@ static void give_part(struct walk *w, uintptr_t start, uintptr_t end)
 	else if (!m->file)
 		give(w, start, end);
 	else if (m->writable)
-		give_copied(w, start, end);
+		give_readable(w, start, end);
 }
 
 /* Without the cuts, which may overlap. */
@@ -225,6 +234,30 @@ static uintptr_t stack_in_use(const struct sts_roots *r, const struct sts_mappin
 	return stack ? lowest : 0;
 }
 
+/*
+ * libc keeps the stacks of threads that have ended, and their descriptors at the top, which begin with two pointers to
+ * themselves. Where such a descriptor is; 0 if the mapping is nothing of the kind.
+ */
+static uintptr_t ended_thread(const struct sts_roots *r, const struct sts_mapping *m)
+{
+	enum { DESCRIPTOR_ALIGN = 64, WITHIN = 2 * 4096, TCB = 0, SELF = 2 };
+	uintptr_t at = m->end - DESCRIPTOR_ALIGN;
+
+	if (r->some_unknown || m->file || m->stack || m->end - m->start <= WITHIN)
+		return 0;
+	for (; at >= m->end - WITHIN; at -= DESCRIPTOR_ALIGN) {
+		const uintptr_t *words = (const uintptr_t *)at;
+
+		if (words[TCB] != at || words[SELF] != at)
+			continue;
+		for (size_t i = 0; i < r->n_threads; i++)
+			if (r->threads[i].tp == at)
+				return 0;
+		return at;
+	}
+	return 0;
+}
+
 /* A stack's threads have their own data there too, above where they run. */
 static void give_tls(struct walk *w, const struct sts_mapping *m)
 {
@@ -258,38 +291,20 @@ static bool walk_mapping(void *arg, const struct sts_mapping *m)
 	if (sp != 0)
 		live = sp - m->start > RED_ZONE ? (sp - RED_ZONE) & ~(uintptr_t)7 : m->start;
 	w->mapping = m;
+	if (sp == 0 && (sp = ended_thread(w->roots, m)) != 0)
+		live = sp; /* its result may not have been taken yet */
 	if (w->dead)
 		give_uncut(w, m->start, live);
-	else if (sp != 0 && w->roots->no_stacks)
+	else if (sp != 0 && w->roots->no_stacks && live != sp)
 		give_tls(w, m);
 	else
 		give_uncut(w, live, m->end);
 	return true;
 }
 
-/* Page by page, for as long as there are some. */
-static void give_stacks_blindly(struct walk *w)
-{
-	static uintptr_t page[PAGE / sizeof(uintptr_t)];
-	const struct sts_roots *r = w->roots;
-
-	for (size_t i = 0; i < r->n_threads && !r->no_stacks; i++) {
-		uintptr_t at = (r->threads[i].sp - RED_ZONE) & ~(uintptr_t)7, n;
-
-		do {
-			n = sts_roots_copy(at, page, PAGE - at % PAGE);
-			w->sink->memory(w->sink->arg, (uintptr_t)page, (uintptr_t)page + n, false);
-			at += n;
-		} while (n > 0 && at % PAGE == 0);
-	}
-}
-
 void sts_roots_each(struct sts_roots *r, bool dead, const struct sts_root_sink *sink)
 {
 	struct walk w = {.roots = r, .sink = sink, .dead = dead};
 
-	if (!r->blind)
-		sts_roots_mappings(walk_mapping, &w);
-	else if (!dead)
-		give_stacks_blindly(&w);
+	sts_roots_mappings(walk_mapping, &w);
 }

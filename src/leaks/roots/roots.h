@@ -31,9 +31,9 @@ struct sts_roots {
 	/* Parts of the heap that cannot be read, in order. */
 	struct sts_scan_range *unreadable;
 	size_t n_unreadable, room_unreadable;
-	bool no_stacks;	 /* stacks are no roots, but for the threads' own data on them */
-	size_t tls_size; /* of that data, below the thread pointer */
-	bool blind;	 /* the mappings cannot be known */
+	bool some_unknown; /* what looks like the stack of a thread that has ended may be somebody's */
+	bool no_stacks;	   /* stacks are no roots, but for the threads' own data on them */
+	size_t tls_size;   /* of that data, below the thread pointer */
 };
 
 /* Map the arrays, which are cuts themselves. False if there is no memory. */
@@ -48,12 +48,11 @@ struct sts_root_sink {
 	void *arg;
 };
 
-/* Sort the cuts and find what of the heap cannot be read. False if there is no memory for that. */
+/* Sort the cuts and find what of the heap cannot be read. False if there is no memory, or no way to know mappings. */
 bool sts_roots_prepare(struct sts_roots *r);
-/*
- * Those that live, or those that are dead: stacks below where their threads are. Where the mappings cannot be known,
- * only the stacks from their threads upwards are given.
- */
+/* After that: a part of the heap that is not to be looked at either. */
+void sts_roots_hole(struct sts_roots *r, uintptr_t start, uintptr_t end);
+/* Those that live, or those that are dead: stacks below where their threads are. */
 void sts_roots_each(struct sts_roots *r, bool dead, const struct sts_root_sink *sink);
 
 /* linux/maps.c */
@@ -76,7 +75,7 @@ enum sts_presence {
 /* Such parts of a private mapping. False if that cannot be known, and then `f` was not called. */
 bool sts_roots_present(uintptr_t start, uintptr_t end, enum sts_presence which,
 		       void (*f)(void *arg, uintptr_t start, uintptr_t end), void *arg);
-/* Copy what can be read; how much that was. */
-size_t sts_roots_copy(uintptr_t from, void *to, size_t size);
+/* There is a page at the address: a file may end before its mapping does. */
+bool sts_roots_readable(uintptr_t address);
 
 #endif

@@ -12,6 +12,7 @@
 #include "leaks/runtime/check.h"
 #include "leaks/runtime/settings.h"
 #include "stopworld/os.h"
+#include "stopworld/world.h"
 #include "stopworld/x86/raw.h"
 
 struct check {
@@ -21,14 +22,16 @@ struct check {
 	struct sts_sums sums;
 	struct sts_out out;
 	struct stasis_world *world;
-	uintptr_t own_sp;	/* of the program, as it called us */
-	uint64_t began, marked; /* ns */
+	uintptr_t own_sp;	    /* of the program, as it called us */
+	struct sts_scan_range ours; /* our frames, which may be in a block */
+	uint64_t began, marked;	    /* ns */
 	uint64_t pause;
 	bool failed; /* no memory */
 };
 
 static _Atomic uint32_t going_on;
 static uint32_t sequence;
+static bool forked; /* from a program that had threads, perhaps */
 
 static uint64_t clock_ns(clockid_t clock)
 {
@@ -80,7 +83,9 @@ static void cut_ours(struct check *c)
 	enum { OUR_FRAMES = 16384 };
 
 	sts_roots_cut(&c->roots, (uintptr_t)c, (uintptr_t)(c + 1));
+	sts_roots_cut(&c->roots, (uintptr_t)&sts_world, (uintptr_t)(&sts_world + 1));
 	sts_roots_cut(&c->roots, c->own_sp - OUR_FRAMES, c->own_sp);
+	c->ours = (struct sts_scan_range){c->own_sp - OUR_FRAMES, c->own_sp};
 }
 
 static void make_cuts(struct check *c)
@@ -110,6 +115,11 @@ static void scan_registers(struct check *c, const struct stasis_world_thread *t)
 {
 	const uint64_t *regs = (const void *)t->regs;
 
+	/* Where they are kept is no root by itself. */
+	if (t->regs != NULL)
+		sts_roots_cut(&c->roots, (uintptr_t)t->regs, (uintptr_t)(t->regs + 1));
+	if (t->xstate != NULL)
+		sts_roots_cut(&c->roots, (uintptr_t)t->xstate, (uintptr_t)t->xstate + t->xstate_size);
 	if (t->regs == NULL || !sts_settings.use_registers)
 		return;
 	for (size_t i = 0; i < sizeof(*t->regs) / sizeof(*regs); i++)
@@ -126,6 +136,7 @@ static void take_thread(struct check *c, size_t i)
 		return;
 	/* Where it is says nothing: all of its stack counts. */
 	if (t.state == STASIS_WORLD_RUNNING) {
+		c->roots.some_unknown = true; /* it may have ended, but it may not */
 		tell_obstacle(c, i);
 		return;
 	}
@@ -138,6 +149,17 @@ static void take_thread(struct check *c, size_t i)
 	/* A stack that is a block itself. */
 	if (sts_settings.use_stacks)
 		sts_scan_word(&c->scan, t.sp);
+	sts_scan_word(&c->scan, t.altstack);
+}
+
+/* Where we are, and where a signal's handler would be: only the kernel knows the latter. */
+static void take_own_stack(struct check *c)
+{
+	stack_t stack = {0};
+
+	sts_scan_word(&c->scan, c->own_sp);
+	if (RAW(sigaltstack, NULL, &stack) == 0 && !(stack.ss_flags & SS_DISABLE))
+		sts_scan_word(&c->scan, (uintptr_t)stack.ss_sp);
 }
 
 static void take_threads(struct check *c)
@@ -151,7 +173,7 @@ static void take_threads(struct check *c)
 	if (!sts_settings.use_tls)
 		cut_tls(c, tp);
 	if (sts_settings.use_stacks)
-		sts_scan_word(&c->scan, c->own_sp);
+		take_own_stack(c);
 	for (size_t i = 0; i < stasis_world_count(c->world); i++)
 		take_thread(c, i);
 }
@@ -166,9 +188,16 @@ static void scan_root(void *arg, uintptr_t start, uintptr_t end, bool stays)
 		sts_scan_memory(&c->scan, start, end);
 }
 
+/* Parts of a region may be unreadable. */
 static void scan_region(void *arg, uintptr_t start, uintptr_t end)
 {
-	scan_root(arg, start, end, true);
+	const uintptr_t page = 4096;
+
+	for (uintptr_t stop; start < end; start = stop) {
+		stop = (start & ~(page - 1)) + page < end ? (start & ~(page - 1)) + page : end;
+		if (sts_roots_readable(start))
+			scan_root(arg, start, stop, true);
+	}
 }
 
 /* --- marking ----------------------------------------------------------------------------------- */
@@ -183,8 +212,7 @@ static void mark(struct check *c)
 		c->failed = true;
 		return;
 	}
-	if (c->roots.blind && sts_settings.use_globals)
-		sts_modules_each_data(scan_region, c);
+	sts_roots_hole(&c->roots, c->ours.start, c->ours.end);
 	c->scan.unreadable = c->roots.unreadable;
 	c->scan.n_unreadable = c->roots.n_unreadable;
 	sts_roots_each(&c->roots, false, &sink);
@@ -210,6 +238,7 @@ static bool begin(struct check *c, size_t threads)
 	if (sts_roots_begin(&c->roots, count_cuts() + (sts_settings.use_tls ? 0 : threads + 1), threads + 1) &&
 	    sts_sums_begin(&c->sums, c->scan.live_blocks) &&
 	    sts_out_begin(&c->out, sts_settings.report_objects ? c->scan.live_blocks * 64 : 0)) {
+		c->roots.some_unknown = forked;
 		c->roots.no_stacks = !sts_settings.use_stacks;
 		c->roots.tls_size = sts_modules_tls_size();
 		make_cuts(c);
@@ -384,6 +413,7 @@ static int check(enum sts_raw_reason reason, uintptr_t sp)
 void sts_check_after_fork(void)
 {
 	atomic_store(&going_on, 0);
+	forked = true;
 	sequence = 0;
 }
 

@@ -57,11 +57,13 @@ static size_t ask_tls_size(void)
 {
 	void (*info)(size_t * size, size_t * align) =
 		(void (*)(size_t *, size_t *))dlsym(RTLD_DEFAULT, "_dl_get_tls_static_info");
+	/* The size is with the descriptor above; this is for debuggers. */
+	const uint32_t *descriptor = dlsym(RTLD_DEFAULT, "_thread_db_sizeof_pthread");
 	size_t size = 0, align = 0;
 
 	if (info != NULL)
 		info(&size, &align);
-	return size;
+	return descriptor != NULL && size > *descriptor ? size - *descriptor : size;
 }
 
 void sts_modules_prepare(void)
@@ -70,7 +72,7 @@ void sts_modules_prepare(void)
 	if ((!sts_settings.use_stacks || !sts_settings.use_tls) && tls_size == 0)
 		tls_size = ask_tls_size();
 	n_globals = 0;
-	if (!sts_settings.use_globals || RAW(access, "/proc/self/maps", R_OK) != 0)
+	if (!sts_settings.use_globals)
 		dl_iterate_phdr(note_globals, NULL);
 	if (own.end == 0)
 		dl_iterate_phdr(note_own, NULL);

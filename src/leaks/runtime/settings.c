@@ -49,10 +49,8 @@ static const struct {
 	int least, most;
 	int *to;
 } numbers[] = {
-	{"exitcode", 0, 255, &sts_settings.exitcode},
-	{"on_signal", 0, 64, &sts_settings.on_signal},
-	{"interval", 0, 1000000, &sts_settings.interval_s},
-	{"timeout_ms", 1, 3600000, &sts_settings.timeout_ms},
+	{"exitcode", 0, 255, &sts_settings.exitcode},	     {"on_signal", 0, 64, &sts_settings.on_signal},
+	{"interval", 0, 1000000, &sts_settings.interval_s},  {"timeout_ms", 1, 3600000, &sts_settings.timeout_ms},
 	{"scan_threads", 0, 16, &sts_settings.scan_threads},
 };
 

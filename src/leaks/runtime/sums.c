@@ -73,7 +73,8 @@ static void take_one(void *arg, const struct sts_chunk *chunk)
 	uint32_t class = class_of(chunk);
 
 	t->sums->leaks += class != STS_RAW_REACHABLE;
-	add(t->sums, class, chunk->stack, chunk->size);
+	/* What malloc(0) gave is a byte to LeakSanitizer. */
+	add(t->sums, class, chunk->stack, chunk->size != 0 ? chunk->size : 1);
 	if (t->objects) {
 		struct sts_raw_object o = {
 			.class = class, .stack = chunk->stack, .address = chunk->start, .size = chunk->size};

@@ -16,9 +16,17 @@ static inline bool claim(const struct sts_scan *s, sts_word *word)
 	return true;
 }
 
+/* new T[0] of a T that has a destructor: the pointer is behind the count, which is all there is. */
+static inline bool is_cookie(const struct sts_place *place, size_t size)
+{
+	return size == STS_SCAN_WORD && *(const uintptr_t *)place->start == 0;
+}
+
 static inline bool holds(const struct sts_scan *s, const struct sts_place *place, size_t size)
 {
-	return place->offset < size + (size == 0) || (place->offset == size && s->opts.past_end);
+	if (place->offset < size + (size == 0))
+		return true;
+	return place->offset == size && (s->opts.past_end || is_cookie(place, size));
 }
 
 static inline void look(struct sts_worker *w, const struct sts_place *place)

@@ -197,8 +197,7 @@ static inline uint8_t use_of(uint64_t row)
  * Walk until the end, or a frame of the known ones whose callers have not changed: their number, itself included, is
  * returned.
  */
-static __attribute__((noinline)) uint32_t walk(struct walk *w, struct state s, struct known *known,
-							   uint32_t candidates)
+static __attribute__((noinline)) uint32_t walk(struct walk *w, struct state s, struct known *known, uint32_t candidates)
 {
 	const uintptr_t *bp_at = NULL;
 	bool deref = false;
