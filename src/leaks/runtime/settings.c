@@ -89,7 +89,7 @@ static void tell_names(void)
 		sts_say("  ", bools[i].name);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		sts_say("  ", numbers[i].name);
-	sts_say("  tag_bits, malloc_context_size, fast_unwind_on_malloc, and those of the reporter: ", "see stasis-leaks(1)");
+	sts_say("  tag_bits, malloc_context_size, fast_unwind_on_malloc; see stasis-leaks(1)", "");
 }
 
 static void take_options(const char *text)
