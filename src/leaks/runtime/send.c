@@ -226,16 +226,58 @@ static int by_command(const struct sts_out *out, struct sts_raw_verdict *ret)
 	return r;
 }
 
+/* What is shared with a copy of the process. */
+struct answer {
+	int result;
+	struct sts_raw_verdict verdict;
+};
+
+static _Noreturn void send_from_copy(int (*way)(const struct sts_out *, struct sts_raw_verdict *),
+				     const struct sts_out *out, struct answer *a)
+{
+	enum { FIRST_FREE = 3, FREED = 16 };
+
+	for (int fd = FIRST_FREE; fd < FIRST_FREE + FREED; fd++)
+		if (fd != sts_settings.reporter_fd)
+			RAW(close, fd);
+	a->result = way(out, &a->verdict);
+	sts_os_exit(0);
+}
+
+/* Where all descriptors are in use a copy of the process, which has its own, does it. */
+static int send_by(int (*way)(const struct sts_out *, struct sts_raw_verdict *), const struct sts_out *out,
+		   struct sts_raw_verdict *ret)
+{
+	struct answer *a;
+	void *p;
+	int pid, r = way(out, ret);
+
+	if (r != -EMFILE || sts_os_map_shared(sizeof(*a), &p) < 0)
+		return r;
+	a = p;
+	a->result = r;
+	pid = sts_os_copy();
+	if (pid == 0)
+		send_from_copy(way, out, a);
+	if (pid > 0) {
+		sts_os_reap(pid);
+		r = a->result;
+		*ret = a->verdict;
+	}
+	sts_os_unmap(p, sizeof(*a));
+	return r;
+}
+
 int sts_send(const struct sts_out *out, int found)
 {
 	struct sts_raw_verdict verdict;
-	int r = by_command(out, &verdict);
+	int r = send_by(by_command, out, &verdict);
 
 	/* Nobody but a command wants to hear that there is nothing, or of what is reachable. */
 	if (r < 0 && found == 0 && !sts_settings.show_reachable)
 		return 0;
 	if (r < 0)
-		r = by_own_reporter(out, &verdict);
+		r = send_by(by_own_reporter, out, &verdict);
 	if (r == 0)
 		return verdict.leaks > INT32_MAX ? INT32_MAX : (int)verdict.leaks;
 	sts_plain_print(out, r);

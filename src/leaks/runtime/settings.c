@@ -5,6 +5,7 @@
 
 #include "leaks/options.h"
 #include "leaks/raw.h"
+#include "leaks/runtime/check.h"
 #include "leaks/runtime/settings.h"
 #include "leaks/unwind/unwind.h"
 
@@ -78,6 +79,18 @@ static void take_number(const struct sts_option *o, int64_t n)
 		sts_stack_depth = n < 2 ? 2 : n + 1 < STS_STACK_MOST ? (unsigned)n + 1 : STS_STACK_MOST;
 }
 
+static bool help; /* is asked for */
+
+static void tell_names(void)
+{
+	sts_say("Available flags for LeakSanitizer:", "");
+	for (size_t i = 0; i < sizeof(bools) / sizeof(*bools); i++)
+		sts_say("  ", bools[i].name);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		sts_say("  ", numbers[i].name);
+	sts_say("  tag_bits, malloc_context_size, fast_unwind_on_malloc; see stasis-leaks(1)", "");
+}
+
 static void take_options(const char *text)
 {
 	struct sts_option o;
@@ -89,6 +102,8 @@ static void take_options(const char *text)
 				sts_option_bool(&o, (bool *)((char *)&sts_settings + bools[i].offset));
 		if (sts_option_is(&o, "fast_unwind_on_malloc"))
 			sts_option_bool(&o, &sts_stack_frame_pointers);
+		if (sts_option_is(&o, "help"))
+			sts_option_bool(&o, &help);
 		if (sts_option_number(&o, &n))
 			take_number(&o, n);
 	}
@@ -119,6 +134,8 @@ void sts_settings_read(void)
 	n += texts[n] != NULL;
 	for (unsigned i = 0; i < n; i++)
 		take_options(texts[i]);
+	if (help)
+		tell_names();
 }
 
 const char *sts_settings_text(unsigned i)

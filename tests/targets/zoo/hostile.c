@@ -62,10 +62,12 @@ static void filter(unsigned action, const unsigned *calls, unsigned n)
 
 	struct sock_fprog program = {.len = at, .filter = code};
 
-	need(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0, "seccomp");
+	need(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0,
+	     "seccomp");
 }
 
-static const unsigned tracing[] = {__NR_ptrace, __NR_process_vm_readv, __NR_process_vm_writev, __NR_kcmp, __NR_perf_event_open};
+static const unsigned tracing[] = {__NR_ptrace, __NR_process_vm_readv, __NR_process_vm_writev, __NR_kcmp,
+				   __NR_perf_event_open};
 
 static void seccomp_errno(void)
 {
@@ -91,7 +93,8 @@ static void no_rights(void)
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[2] = {{0}};
 
-	need(setgroups(0, NULL) == 0 && setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0, "ids");
+	need(setgroups(0, NULL) == 0 && setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0,
+	     "ids");
 	need(syscall(SYS_capset, &head, none) == 0, "capset");
 }
 

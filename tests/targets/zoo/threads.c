@@ -36,7 +36,8 @@ static void thread_stack(void)
 	{                                                                                                              \
 		uintptr_t key = zoo_lost ? hidden : ZOO_KEY;                                                           \
                                                                                                                        \
-		__asm__ volatile("xor %1, %0\n\t" with_it##_code "\n\txor %0, %0\n\tmovl $1, %2\n1:\tpause\n\tjmp 1b"   \
+		__asm__ volatile("xor %1, %0\n\t" with_it##_code                                                      \
+				 "\n\txor %0, %0\n\tmovl $1, %2\n1:\tpause\n\tjmp 1b"                                \
 				 : "+a"(hidden), "+c"(key), "=m"(spinning)                                             \
 				 :                                                                                     \
 				 : "r12", "xmm9", "memory");                                                           \
@@ -183,13 +184,12 @@ static int raw_main(void *arg)
 
 static void raw_on(char *stack, size_t size)
 {
+	const int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
 	static int up;
 
 	given = zoo_new(100);
 	zoo_scrub();
-	zoo_need(clone(raw_main, stack + size, CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM,
-		       &up) > 0,
-		 "clone");
+	zoo_need(clone(raw_main, stack + size, flags, &up) > 0, "clone");
 	while (__atomic_load_n(&up, __ATOMIC_SEQ_CST) == 0)
 		syscall(SYS_futex, &up, FUTEX_WAIT, 0, NULL, NULL, 0);
 }
@@ -337,7 +337,8 @@ static void joined_many(void)
 		void *result;
 		pthread_t t;
 
-		zoo_need(pthread_create(&t, NULL, churn_main, malloc(10)) == 0 && pthread_join(t, &result) == 0, "thread");
+		zoo_need(pthread_create(&t, NULL, churn_main, malloc(10)) == 0 && pthread_join(t, &result) == 0,
+			 "thread");
 		free(result);
 	}
 	thread_stack();
