@@ -17,8 +17,9 @@ enum {
 	SHORT_SLICES = 8, /* so many short waits before the long ones */
 	SHORT_NS = 250000,
 	LONG_NS = 1000000,
-	PATIENCE = 2, /* waits without an answer before a thread is looked at */
-	LOOKS = 32,   /* at so many threads that do not answer between two waits */
+	PATIENCE = 2,	   /* waits without an answer before a thread is looked at */
+	VAIN_LISTINGS = 2, /* one after another that find nobody: there is nobody */
+	LOOKS = 32,	   /* at so many threads that do not answer between two waits */
 };
 
 static uint64_t timeout_ns(const struct stasis_world *w)
@@ -218,7 +219,8 @@ static void list(struct stasis_world *w, int wanted)
 
 /*
  * List if there is somebody unknown. If there seem to be too few, some have ended, which is found out otherwise.
- * Without a count a listing is dear, and done when all the known are at rest; 1 then says that nobody is left.
+ * Without a count a listing is dear, and done when all the known are at rest; 1 then says that nobody is left. Numbers
+ * are not given out in order only, so that one listing can miss a chain of threads that outruns it.
  */
 static int look_for_more(struct stasis_world *w, bool quiet)
 {
@@ -228,7 +230,8 @@ static int look_for_more(struct stasis_world *w, bool quiet)
 		list(w, count - known(w));
 	} else if (count < 0 && quiet) {
 		list(w, 0);
-		if (w->n_new == 0 && resting_live(w))
+		w->n_vain = w->n_new == 0 ? w->n_vain + 1 : 0;
+		if (w->n_vain == VAIN_LISTINGS && resting_live(w))
 			return 1;
 	}
 	return w->error;
@@ -238,6 +241,7 @@ static bool complete(struct stasis_world *w)
 {
 	int count = sts_os_count();
 
+	w->uncounted = count < 0;
 	return resting_live(w) && count == known(w);
 }
 
@@ -288,6 +292,7 @@ int sts_world_gather(struct stasis_world *w)
 	w->error = 0;
 	w->elapsed_ns = 0;
 	w->newest = 0;
+	w->n_vain = 0;
 	r = gather(w);
 	sts_os_end_list();
 	return r;

@@ -129,7 +129,7 @@ int sts_table_reset(struct stasis_world *w)
 	int r;
 
 	w->n_gone = w->n_resting = w->n_shown = w->cursor = 0;
-	if (renew(w))
+	if (!w->uncounted && renew(w))
 		return 0;
 	w->n_slots = 0;
 	atomic_store(&w->pending, 1);

@@ -77,7 +77,10 @@ struct stasis_world {
 	uint32_t n_gone, n_resting;
 	uint32_t n_shown;
 	uint32_t n_new;	 /* threads found by the listing that is going on */
+	uint32_t n_vain; /* listings in a row that found nobody */
 	int32_t newest;	 /* the last thread found in this stop */
+	bool uncounted;	 /* the kernel's count cannot be had: only listings tell, and the last stop's threads are no
+			    start */
 	uint32_t cursor; /* where the next look at those who do not answer begins */
 	int error;
 	uint64_t clock_ns, elapsed_ns;
