@@ -29,6 +29,8 @@ void sts_mark_word(struct sts_worker *w, uintptr_t word);
 void sts_mark_range(struct sts_worker *w, uintptr_t start, uintptr_t end);
 /* Look at words that wait. */
 void sts_mark_flush(struct sts_worker *w);
+/* The block at start is taken for the first of a cycle. */
+void sts_mark_head(struct sts_worker *w, uintptr_t start);
 
 /* share.c */
 void sts_share_add(struct sts_worker *w, uintptr_t start, uintptr_t end);

@@ -4,10 +4,16 @@
 
 /* --- a block ------------------------------------------------------------------------------------- */
 
-/* The marks are a byte of the block's word of their own: false if it has one already. */
+/* A byte of the block's word of their own. */
+static inline _Atomic uint8_t *marks_of(sts_word *word)
+{
+	return (_Atomic uint8_t *)word + STS_WORD_MARK_SHIFT / 8;
+}
+
+/* False if it has a mark already. */
 static inline bool claim(const struct sts_scan *s, sts_word *word)
 {
-	_Atomic uint8_t *marks = (_Atomic uint8_t *)word + STS_WORD_MARK_SHIFT / 8;
+	_Atomic uint8_t *marks = marks_of(word);
 	uint8_t mark = (uint8_t)(1u << s->mark);
 
 	if (s->parallel)
@@ -20,6 +26,17 @@ static inline bool claim(const struct sts_scan *s, sts_word *word)
 static inline bool is_cookie(const struct sts_place *place, size_t size)
 {
 	return size == STS_SCAN_WORD && *(const uintptr_t *)place->start == 0;
+}
+
+/* True if the block is to be looked into. Who was taken for the first of a cycle, and is led to by another, is none. */
+static bool follow(sts_word *word)
+{
+	enum { INDIRECT = 1 << STS_MARK_INDIRECT, FOLLOWED = 1 << STS_MARK_FOLLOWED, HEAD = 1 << STS_MARK_HEAD };
+	uint8_t marks = atomic_load_explicit(marks_of(word), memory_order_relaxed);
+
+	if (marks == INDIRECT || marks == HEAD)
+		atomic_store_explicit(marks_of(word), INDIRECT | FOLLOWED, memory_order_relaxed);
+	return marks == INDIRECT;
 }
 
 static inline bool holds(const struct sts_scan *s, const struct sts_place *place, size_t size)
@@ -35,16 +52,26 @@ static inline void look(struct sts_worker *w, const struct sts_place *place)
 	uint64_t word = atomic_load_explicit(place->word, memory_order_relaxed);
 	size_t size;
 
-	if ((word & STS_WORD_LIVE) == 0 || word >> STS_WORD_MARK_SHIFT != 0)
+	if ((word & STS_WORD_LIVE) == 0 || (word >> STS_WORD_MARK_SHIFT != 0 && s->mark != STS_MARK_FOLLOWED))
 		return;
 	size = sts_place_size(place, word);
-	if (!holds(s, place, size) || !claim(s, place->word))
+	if (!holds(s, place, size))
+		return;
+	if (s->mark == STS_MARK_FOLLOWED ? !follow(place->word) : !claim(s, place->word))
 		return;
 	/* Every lost block is looked into anyway. */
 	if (size >= STS_SCAN_WORD && s->mark != STS_MARK_INDIRECT) {
 		__builtin_prefetch((const void *)place->start);
 		sts_share_add(w, place->start, place->start + size);
 	}
+}
+
+void sts_mark_head(struct sts_worker *w, uintptr_t start)
+{
+	struct sts_place place;
+
+	if (sts_place_find(&w->scan->look, start, &place))
+		atomic_store_explicit(marks_of(place.word), 1 << STS_MARK_HEAD, memory_order_relaxed);
 }
 
 void sts_mark_flush(struct sts_worker *w)

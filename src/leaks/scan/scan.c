@@ -127,10 +127,36 @@ static void look_into(void *arg, const struct sts_chunk *chunk)
 	sts_mark_range(w, chunk->start, chunk->start + chunk->size);
 }
 
+static void follow_from(void *arg, const struct sts_chunk *chunk)
+{
+	look_into(arg, chunk);
+	sts_scan_follow(arg);
+}
+
+/*
+ * What no block leads to that nothing points to lies in cycles, or hangs on them. One after the other is taken for the
+ * first of a cycle. A later one may lead to an earlier one, which then was none, but not the other way round.
+ */
+static void follow_rest(void *arg, const struct sts_chunk *chunk)
+{
+	struct sts_scan *s = arg;
+
+	if (!sts_heap_marked(chunk, STS_MARK_INDIRECT))
+		return;
+	sts_mark_head(&s->workers[0], chunk->start);
+	follow_from(s, chunk);
+}
+
 void sts_scan_indirect(struct sts_scan *s)
 {
+	const unsigned held = 1u << STS_MARK_REACHABLE | 1u << STS_MARK_POSSIBLE;
+
 	sts_scan_set_mark(s, STS_MARK_INDIRECT);
-	sts_heap_each_without(1u << STS_MARK_REACHABLE | 1u << STS_MARK_POSSIBLE, look_into, s);
+	sts_heap_each_without(held, look_into, s);
 	sts_mark_flush(&s->workers[0]);
+	s->n_workers = 1; /* blocks are few from here on, and their order matters */
+	sts_scan_set_mark(s, STS_MARK_FOLLOWED);
+	sts_heap_each_without(held | 1u << STS_MARK_INDIRECT, follow_from, s);
+	sts_heap_each_without(held | 1u << STS_MARK_FOLLOWED | 1u << STS_MARK_HEAD, follow_rest, s);
 	s->workers[0].self = 0;
 }
