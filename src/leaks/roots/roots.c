@@ -36,8 +36,8 @@ void sts_roots_end(struct sts_roots *r)
 {
 	if (r->cuts != NULL)
 		RAW(munmap, r->cuts, r->mapped);
-	if (r->unreadable != NULL)
-		RAW(munmap, r->unreadable, r->room_unreadable * sizeof(*r->unreadable));
+	if (r->mappings != NULL)
+		RAW(munmap, r->mappings, r->mapped_mappings);
 }
 
 void sts_roots_cut(struct sts_roots *r, uintptr_t start, uintptr_t end)
@@ -80,47 +80,58 @@ static void sort(struct sts_cut *a, size_t n)
 	}
 }
 
-/* --- what of the heap cannot be read ------------------------------------------------------------- */
+/* --- mappings ------------------------------------------------------------------------------------ */
 
-static bool unreadable(const struct sts_mapping *m)
+/* Our own memory may make some more. */
+enum { MORE_MAPPINGS = 16, HOLES = 8 };
+
+static bool count_mapping(void *arg, const struct sts_mapping *m)
+{
+	struct sts_roots *r = arg;
+
+	r->room_mappings++;
+	return true;
+}
+
+static bool note_mapping(void *arg, const struct sts_mapping *m)
+{
+	struct sts_roots *r = arg;
+
+	if (r->n_mappings == r->room_mappings)
+		return false;
+	r->mappings[r->n_mappings++] = *m;
+	return true;
+}
+
+static void find_unreadable(struct sts_roots *r)
 {
 	uintptr_t lo, hi;
 
 	sts_heap_bounds(&lo, &hi);
-	return !m->readable && m->end > lo && m->start < hi;
-}
+	for (size_t i = 0; i < r->n_mappings; i++) {
+		const struct sts_mapping *m = &r->mappings[i];
 
-static bool count_unreadable(void *arg, const struct sts_mapping *m)
-{
-	struct sts_roots *r = arg;
-
-	r->room_unreadable += unreadable(m);
-	return true;
-}
-
-static bool note_unreadable(void *arg, const struct sts_mapping *m)
-{
-	struct sts_roots *r = arg;
-
-	if (unreadable(m) && r->n_unreadable < r->room_unreadable)
-		r->unreadable[r->n_unreadable++] = (struct sts_scan_range){m->start, m->end};
-	return true;
+		if (!m->readable && m->end > lo && m->start < hi)
+			r->unreadable[r->n_unreadable++] = (struct sts_scan_range){m->start, m->end};
+	}
 }
 
 bool sts_roots_prepare(struct sts_roots *r)
 {
-	enum { MORE = 8 }; /* sts_roots_hole() */
-	size_t page = PAGE / sizeof(*r->unreadable);
-
-	r->n_unreadable = r->room_unreadable = 0;
-	if (!sts_roots_mappings(count_unreadable, r))
+	r->n_mappings = r->n_unreadable = r->room_mappings = 0;
+	if (!sts_roots_mappings(count_mapping, r))
 		return false;
-	r->room_unreadable = (r->room_unreadable + MORE + page - 1) / page * page;
-	r->unreadable = map(r->room_unreadable * sizeof(*r->unreadable));
-	if (r->unreadable == NULL)
+	r->room_mappings += MORE_MAPPINGS;
+	r->mapped_mappings =
+		r->room_mappings * sizeof(*r->mappings) + (r->room_mappings + HOLES) * sizeof(*r->unreadable);
+	r->mapped_mappings = (r->mapped_mappings + PAGE - 1) & ~(PAGE - 1);
+	r->mappings = map(r->mapped_mappings);
+	if (r->mappings == NULL)
 		return false;
-	sts_roots_mappings(note_unreadable, r);
-	sts_roots_cut(r, (uintptr_t)r->unreadable, (uintptr_t)(r->unreadable + r->room_unreadable));
+	r->unreadable = (void *)(r->mappings + r->room_mappings);
+	sts_roots_mappings(note_mapping, r);
+	find_unreadable(r);
+	sts_roots_cut(r, (uintptr_t)r->mappings, (uintptr_t)r->mappings + r->mapped_mappings);
 	sort(r->cuts, r->n_cuts);
 	return true;
 }
@@ -130,7 +141,7 @@ void sts_roots_hole(struct sts_roots *r, uintptr_t start, uintptr_t end)
 	struct sts_scan_range *holes = r->unreadable;
 	size_t at = r->n_unreadable;
 
-	if (at == r->room_unreadable)
+	if (at == r->room_mappings + HOLES)
 		return;
 	r->n_unreadable++;
 	for (; at > 0 && holes[at - 1].start > start; at--)
@@ -141,9 +152,11 @@ void sts_roots_hole(struct sts_roots *r, uintptr_t start, uintptr_t end)
 /* --- roots ---------------------------------------------------------------------------------------- */
 
 struct walk {
-	struct sts_roots *roots;
-	const struct sts_root_sink *sink;
-	bool dead;  /* what is wanted */
+	const struct sts_roots *roots;
+	bool dead; /* what is wanted */
+	void (*f)(void *arg, uintptr_t start, uintptr_t end);
+	void *arg;
+	int pagemap;
 	size_t cut; /* the first that may matter */
 	const struct sts_mapping *mapping;
 	uintptr_t start, end; /* of the part of it that is being given */
@@ -154,44 +167,46 @@ static void give(void *arg, uintptr_t start, uintptr_t end)
 {
 	struct walk *w = arg;
 
-	start = start > w->start ? start : w->start;
-	end = end < w->end ? end : w->end;
-	w->sink->memory(w->sink->arg, start, end, true);
+	w->f(w->arg, start > w->start ? start : w->start, end < w->end ? end : w->end);
 }
 
-/* The end of a file may lie before that of its mapping. */
-static void give_readable(struct walk *w, uintptr_t start, uintptr_t end)
+void sts_roots_each_readable(uintptr_t start, uintptr_t end, void (*f)(void *arg, uintptr_t start, uintptr_t end),
+			     void *arg)
 {
 	while (start < end) {
 		uintptr_t page_end = (start & ~(PAGE - 1)) + PAGE, stop = page_end < end ? page_end : end;
 
 		if (sts_roots_readable(start))
-			w->sink->memory(w->sink->arg, start, stop, true);
+			f(arg, start, stop);
 		start = stop;
 	}
 }
 
+static void give_present(struct walk *w, enum sts_presence which)
+{
+	sts_roots_present(w->pagemap, w->start & ~(PAGE - 1), (w->end + PAGE - 1) & ~(PAGE - 1), which, give, w);
+}
+
 /*
  * A page that was never touched would be made by looking at it, and programs map far more than they touch. Of a file
- * that is mapped privately only what was written to can hold pointers. What is shared may be filled by others.
+ * that is mapped privately only what was written to can hold pointers. What is shared may be filled by others. The end
+ * of a file may lie before that of its mapping.
  */
 static void give_part(struct walk *w, uintptr_t start, uintptr_t end)
 {
 	const struct sts_mapping *m = w->mapping;
-	enum sts_presence which = m->file ? STS_PRESENT_OWN : STS_PRESENT_ANY;
+	bool can_ask = w->pagemap >= 0;
 
 	w->start = start;
 	w->end = end;
-	if (m->shared)
-		give_readable(w, start, end);
-	else if (!m->file && end - start < WORTH_ASKING)
-		give(w, start, end);
-	else if (sts_roots_present(start & ~(PAGE - 1), (end + PAGE - 1) & ~(PAGE - 1), which, give, w))
-		return;
+	if (m->shared || (m->file && !can_ask && m->writable))
+		sts_roots_each_readable(start, end, give, w);
+	else if (m->file && can_ask)
+		give_present(w, STS_PRESENT_OWN);
+	else if (!m->file && can_ask && end - start >= WORTH_ASKING)
+		give_present(w, STS_PRESENT_ANY);
 	else if (!m->file)
 		give(w, start, end);
-	else if (m->writable)
-		give_readable(w, start, end);
 }
 
 /* Without the cuts, which may overlap. */
@@ -280,18 +295,14 @@ static bool holds_pointers(const struct sts_mapping *m)
 	return m->writable || (!m->shared && !m->executable);
 }
 
-static bool walk_mapping(void *arg, const struct sts_mapping *m)
+static void walk_mapping(struct walk *w, const struct sts_mapping *m)
 {
-	struct walk *w = arg;
-	uintptr_t live = m->start, sp;
+	uintptr_t live = m->start, sp = stack_in_use(w->roots, m);
 
-	if (!holds_pointers(m))
-		return true;
-	sp = stack_in_use(w->roots, m);
+	w->mapping = m;
 	if (sp != 0)
 		live = sp - m->start > RED_ZONE ? (sp - RED_ZONE) & ~(uintptr_t)7 : m->start;
-	w->mapping = m;
-	if (sp == 0 && (sp = ended_thread(w->roots, m)) != 0)
+	else if ((sp = ended_thread(w->roots, m)) != 0)
 		live = sp; /* its result may not have been taken yet */
 	if (w->dead)
 		give_uncut(w, m->start, live);
@@ -299,12 +310,14 @@ static bool walk_mapping(void *arg, const struct sts_mapping *m)
 		give_tls(w, m);
 	else
 		give_uncut(w, live, m->end);
-	return true;
 }
 
-void sts_roots_each(struct sts_roots *r, bool dead, const struct sts_root_sink *sink)
+void sts_roots_each(struct sts_roots *r, bool dead, void (*f)(void *arg, uintptr_t start, uintptr_t end), void *arg)
 {
-	struct walk w = {.roots = r, .sink = sink, .dead = dead};
+	struct walk w = {.roots = r, .dead = dead, .f = f, .arg = arg, .pagemap = sts_roots_pagemap_open()};
 
-	sts_roots_mappings(walk_mapping, &w);
+	for (size_t i = 0; i < r->n_mappings; i++)
+		if (holds_pointers(&r->mappings[i]))
+			walk_mapping(&w, &r->mappings[i]);
+	sts_roots_pagemap_close(w.pagemap);
 }

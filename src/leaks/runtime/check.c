@@ -33,11 +33,11 @@ static _Atomic uint32_t going_on;
 static uint32_t sequence;
 static bool forked; /* from a program that had threads, perhaps */
 
-static uint64_t clock_ns(clockid_t clock)
+static uint64_t time_of_day_ns(void)
 {
 	struct timespec now = {0};
 
-	RAW(clock_gettime, clock, &now);
+	RAW(clock_gettime, CLOCK_REALTIME, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
@@ -64,10 +64,12 @@ static void count(void *arg, uintptr_t start, uintptr_t end)
 	++*(size_t *)arg;
 }
 
-static size_t count_cuts(void)
+static size_t count_cuts(size_t threads)
 {
-	size_t n = 16; /* ours */
+	size_t n = 16 + threads; /* ours, and where registers are kept */
 
+	if (!sts_settings.use_tls)
+		n += threads + 1;
 	sts_heap_each_range(count, &n);
 	sts_heap_each_own(count, &n);
 	sts_modules_each_data(count, &n);
@@ -115,9 +117,7 @@ static void scan_registers(struct check *c, const struct stasis_world_thread *t)
 {
 	const uint64_t *regs = (const void *)t->regs;
 
-	/* Where they are kept is no root by itself. */
-	if (t->regs != NULL)
-		sts_roots_cut(&c->roots, (uintptr_t)t->regs, (uintptr_t)(t->regs + 1));
+	/* Where they are kept is no root by itself. (The others are kept in sts_world.) */
 	if (t->xstate != NULL)
 		sts_roots_cut(&c->roots, (uintptr_t)t->xstate, (uintptr_t)t->xstate + t->xstate_size);
 	if (t->regs == NULL || !sts_settings.use_registers)
@@ -126,6 +126,14 @@ static void scan_registers(struct check *c, const struct stasis_world_thread *t)
 		sts_scan_word(&c->scan, regs[i]);
 	if (t->xstate != NULL)
 		sts_scan_memory(&c->scan, (uintptr_t)t->xstate, (uintptr_t)t->xstate + t->xstate_size);
+}
+
+/* Either may be a block itself. Where a signal's handler would run only the kernel knows, perhaps. */
+static void take_stacks(struct check *c, uintptr_t sp, uintptr_t alternate)
+{
+	sts_scan_word(&c->scan, alternate);
+	if (sts_settings.use_stacks)
+		sts_scan_word(&c->scan, sp);
 }
 
 static void take_thread(struct check *c, size_t i)
@@ -144,22 +152,7 @@ static void take_thread(struct check *c, size_t i)
 	if (!sts_settings.use_tls)
 		cut_tls(c, t.thread_pointer);
 	scan_registers(c, &t);
-	/* The kernel knows it, if nobody else does. */
-	sts_scan_word(&c->scan, t.altstack);
-	/* A stack that is a block itself. */
-	if (sts_settings.use_stacks)
-		sts_scan_word(&c->scan, t.sp);
-	sts_scan_word(&c->scan, t.altstack);
-}
-
-/* Where we are, and where a signal's handler would be: only the kernel knows the latter. */
-static void take_own_stack(struct check *c)
-{
-	stack_t stack = {0};
-
-	sts_scan_word(&c->scan, c->own_sp);
-	if (RAW(sigaltstack, NULL, &stack) == 0 && !(stack.ss_flags & SS_DISABLE))
-		sts_scan_word(&c->scan, (uintptr_t)stack.ss_sp);
+	take_stacks(c, t.sp, t.altstack);
 }
 
 static void take_threads(struct check *c)
@@ -168,44 +161,31 @@ static void take_threads(struct check *c)
 	stack_t alternate = {0};
 
 	RAW(sigaltstack, NULL, &alternate);
-	sts_scan_word(&c->scan, (uintptr_t)alternate.ss_sp);
 	sts_roots_thread(&c->roots, c->own_sp, tp);
 	if (!sts_settings.use_tls)
 		cut_tls(c, tp);
-	if (sts_settings.use_stacks)
-		take_own_stack(c);
+	take_stacks(c, c->own_sp, (uintptr_t)alternate.ss_sp);
 	for (size_t i = 0; i < stasis_world_count(c->world); i++)
 		take_thread(c, i);
 }
 
-static void scan_root(void *arg, uintptr_t start, uintptr_t end, bool stays)
+static void scan_root(void *arg, uintptr_t start, uintptr_t end)
 {
 	struct check *c = arg;
 
-	if (stays)
-		sts_scan_later(&c->scan, start, end);
-	else
-		sts_scan_memory(&c->scan, start, end);
+	sts_scan_later(&c->scan, start, end);
 }
 
 /* Parts of a region may be unreadable. */
 static void scan_region(void *arg, uintptr_t start, uintptr_t end)
 {
-	const uintptr_t page = 4096;
-
-	for (uintptr_t stop; start < end; start = stop) {
-		stop = (start & ~(page - 1)) + page < end ? (start & ~(page - 1)) + page : end;
-		if (sts_roots_readable(start))
-			scan_root(arg, start, stop, true);
-	}
+	sts_roots_each_readable(start, end, scan_root, arg);
 }
 
 /* --- marking ----------------------------------------------------------------------------------- */
 
 static void mark(struct check *c)
 {
-	const struct sts_root_sink sink = {.memory = scan_root, .arg = c};
-
 	sts_scan_set_mark(&c->scan, STS_MARK_REACHABLE);
 	take_threads(c);
 	if (!sts_roots_prepare(&c->roots)) {
@@ -215,12 +195,12 @@ static void mark(struct check *c)
 	sts_roots_hole(&c->roots, c->ours.start, c->ours.end);
 	c->scan.unreadable = c->roots.unreadable;
 	c->scan.n_unreadable = c->roots.n_unreadable;
-	sts_roots_each(&c->roots, false, &sink);
+	sts_roots_each(&c->roots, false, scan_root, c);
 	if (sts_settings.use_root_regions)
 		sts_regions_each(scan_region, c);
 	sts_scan_ignored(&c->scan);
 	sts_scan_set_mark(&c->scan, STS_MARK_POSSIBLE);
-	sts_roots_each(&c->roots, true, &sink);
+	sts_roots_each(&c->roots, true, scan_root, c);
 	sts_scan_follow(&c->scan);
 	sts_scan_indirect(&c->scan);
 }
@@ -234,8 +214,7 @@ static bool begin(struct check *c, size_t threads)
 
 	if (!sts_scan_begin(&c->scan, &opts))
 		return false;
-	/* With as many cuts for threads' own data. */
-	if (sts_roots_begin(&c->roots, count_cuts() + (sts_settings.use_tls ? 0 : threads + 1), threads + 1) &&
+	if (sts_roots_begin(&c->roots, count_cuts(threads), threads + 1) &&
 	    sts_sums_begin(&c->sums, c->scan.live_blocks) &&
 	    sts_out_begin(&c->out, sts_settings.report_objects ? c->scan.live_blocks * 64 : 0)) {
 		c->roots.some_unknown = forked;
@@ -257,8 +236,7 @@ static void tell_process(struct check *c)
 		.ppid = (int32_t)RAW(getppid),
 		.threads = (uint32_t)stasis_world_count(c->world) + 1,
 		.sequence = sequence,
-		.time_ns = clock_ns(CLOCK_REALTIME),
-		.check_ns = c->marked - c->began,
+		.time_ns = time_of_day_ns(),
 		.live_blocks = c->scan.live_blocks,
 		.live_bytes = c->scan.live_bytes,
 	};
@@ -275,7 +253,7 @@ static bool look(struct check *c)
 	mark(c);
 	if (c->failed)
 		return false;
-	c->marked = clock_ns(CLOCK_MONOTONIC);
+	c->marked = sts_os_now_ns();
 	sts_sums_take(&c->sums, &c->out, sts_settings.show_reachable, sts_settings.report_objects);
 	return true;
 }
@@ -332,7 +310,7 @@ static int check_here(struct check *c)
 	}
 	bool good = look(c);
 	(void)stasis_world_resume(c->world);
-	c->pause = clock_ns(CLOCK_MONOTONIC) - c->began;
+	c->pause = sts_os_now_ns() - c->began;
 	sts_heap_release();
 	r = good ? tell(c) : no_memory();
 	end(c);
@@ -370,7 +348,7 @@ static int copy_and_look(struct check *c, struct verdict *v)
 	if (pid < 0)
 		return pid;
 	sts_heap_release();
-	atomic_store(&v->pause, clock_ns(CLOCK_MONOTONIC) - c->began + 1);
+	atomic_store(&v->pause, sts_os_now_ns() - c->began + 1);
 	sts_os_reap(pid);
 	return 0;
 }
@@ -403,7 +381,7 @@ static int check(enum sts_raw_reason reason, uintptr_t sp)
 	c.own_sp = sp;
 	sts_modules_prepare();
 	sts_heap_hold();
-	c.began = clock_ns(CLOCK_MONOTONIC);
+	c.began = sts_os_now_ns();
 	if (!sts_settings.snapshot || reason == STS_RAW_AT_EXIT || !check_in_copy(&c, &r))
 		r = check_here(&c);
 	sequence++;

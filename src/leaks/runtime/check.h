@@ -26,7 +26,7 @@ void sts_regions_each(void (*f)(void *arg, uintptr_t start, uintptr_t end), void
 /* modules.c. Before the world is stopped: a thread may be stopped with the loader's lock. */
 void sts_modules_prepare(void);
 void sts_modules_tell(struct sts_out *out);
-/* The parts of modules that can be written, if options, or a missing /proc, ask for them; else none. */
+/* The parts of modules that can be written, if they are to be left out; else none. */
 void sts_modules_each_data(void (*f)(void *arg, uintptr_t start, uintptr_t end), void *arg);
 /* Memory of this library itself, if it is not a part of the program. */
 void sts_modules_each_own(void (*f)(void *arg, uintptr_t start, uintptr_t end), void *arg);

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Modules as the report tells of them, and what options need to know of those that are loaded. */
-#include <asm/unistd.h>
 #include <dlfcn.h>
 #include <link.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "leaks/runtime/check.h"
 #include "leaks/runtime/settings.h"
 #include "leaks/unwind/modules.h"
-#include "stopworld/x86/raw.h"
 
 enum { GLOBALS = 4096 };
 

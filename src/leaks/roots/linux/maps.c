@@ -141,15 +141,25 @@ static bool wanted(uint64_t entry, enum sts_presence which)
 	return (entry & PRESENT) != 0 && (which == STS_PRESENT_ANY || (entry & OF_FILE) == 0);
 }
 
-bool sts_roots_present(uintptr_t start, uintptr_t end, enum sts_presence which,
+int sts_roots_pagemap_open(void)
+{
+	return open_own("/proc/thread-self/pagemap", "/proc/self/pagemap");
+}
+
+void sts_roots_pagemap_close(int pagemap)
+{
+	if (pagemap >= 0)
+		RAW(close, pagemap);
+}
+
+void sts_roots_present(int pagemap, uintptr_t start, uintptr_t end, enum sts_presence which,
 		       void (*f)(void *arg, uintptr_t start, uintptr_t end), void *arg)
 {
 	static uint64_t entries[4096];
-	int fd = open_own("/proc/thread-self/pagemap", "/proc/self/pagemap");
 
-	for (uintptr_t at = start; fd >= 0 && at < end;) {
+	for (uintptr_t at = start; at < end;) {
 		size_t pages = (end - at) / PAGE < 4096 ? (end - at) / PAGE : 4096, run;
-		long n = RAW(pread64, fd, entries, pages * sizeof(*entries), at / PAGE * sizeof(*entries));
+		long n = RAW(pread64, pagemap, entries, pages * sizeof(*entries), at / PAGE * sizeof(*entries));
 
 		/* Nothing was told of the rest: it may all be there. */
 		if (n < (long)sizeof(*entries)) {
@@ -167,9 +177,6 @@ bool sts_roots_present(uintptr_t start, uintptr_t end, enum sts_presence which,
 		}
 		at += pages * PAGE;
 	}
-	if (fd >= 0)
-		RAW(close, fd);
-	return fd >= 0;
 }
 
 /* The kernel reads the mask before it looks at what to do with it. No filter denies this call. */
