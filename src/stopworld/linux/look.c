@@ -116,48 +116,22 @@ static int query_mapping(uint64_t address, uint64_t *start_ret, uint64_t *end_re
 	return 0;
 }
 
-/* A reader of characters, for a file larger than any buffer. */
-struct reader {
-	int fd;
-	long at, n;
-	char buf[2048];
-};
-
-static int next_char(struct reader *r)
-{
-	if (r->at == r->n) {
-		r->n = RAW(read, r->fd, r->buf, sizeof(r->buf));
-		r->at = 0;
-		if (r->n <= 0) {
-			r->n = 0;
-			return -1;
-		}
-	}
-	return r->buf[r->at++];
-}
-
 /* "START-END ..." */
-static int next_mapping(struct reader *r, uint64_t *start_ret, uint64_t *end_ret)
+static int next_mapping(struct sts_proc_reader *r, uint64_t *start_ret, uint64_t *end_ret)
 {
-	uint64_t n[2] = {0, 0};
-	int which = 0, c;
+	int c = sts_proc_next_hex(r, start_ret);
 
-	while ((c = next_char(r)) >= 0 && c != ' ') {
-		if (c == '-')
-			which = 1;
-		else
-			n[which] = n[which] << 4 | (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
-	}
+	if (c == '-')
+		c = sts_proc_next_hex(r, end_ret);
 	while (c >= 0 && c != '\n')
-		c = next_char(r);
-	*start_ret = n[0];
-	*end_ret = n[1];
+		c = sts_proc_next_char(r);
 	return c;
 }
 
 static int search_mapping(uint64_t address, uint64_t *start_ret, uint64_t *end_ret)
 {
-	struct reader r = {.fd = sts_proc_open("/proc/self/maps", 0)};
+	char buf[2048];
+	struct sts_proc_reader r = {.fd = sts_proc_open("/proc/self/maps", 0), .buf = buf, .size = sizeof(buf)};
 	uint64_t start, end;
 	int result = -ENOENT;
 

@@ -39,6 +39,38 @@ static char *append_number(char *p, uint32_t n)
 	return append(p, digits + i);
 }
 
+int sts_proc_next_char(struct sts_proc_reader *r)
+{
+	if (r->at == r->n) {
+		r->n = RAW(read, r->fd, r->buf, r->size);
+		r->at = 0;
+		if (r->n <= 0) {
+			r->n = 0;
+			return -1;
+		}
+	}
+	return (unsigned char)r->buf[r->at++];
+}
+
+static unsigned digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return (unsigned)(c - '0');
+	if (c >= 'a' && c <= 'f')
+		return (unsigned)(c - 'a') + 10;
+	return 16;
+}
+
+int sts_proc_next_hex(struct sts_proc_reader *r, uint64_t *ret)
+{
+	int c;
+
+	*ret = 0;
+	while ((c = sts_proc_next_char(r)) >= 0 && digit((char)c) < 16)
+		*ret = *ret << 4 | digit((char)c);
+	return c;
+}
+
 const char *sts_proc_path(const char *prefix, int32_t tid, const char *suffix)
 {
 	append(append_number(append(path_buf, prefix), (uint32_t)tid), suffix);
@@ -87,15 +119,6 @@ const char *sts_proc_field(const char *text, const char *key)
 			;
 	}
 	return NULL;
-}
-
-static unsigned digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (unsigned)(c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (unsigned)(c - 'a') + 10;
-	return 16;
 }
 
 uint64_t sts_proc_number(const char **p, unsigned base)

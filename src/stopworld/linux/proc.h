@@ -18,6 +18,18 @@ int32_t sts_proc_inner_number(int32_t outer);
 const char *sts_proc_path(const char *prefix, int32_t tid, const char *suffix);
 int sts_proc_open(const char *path, int flags);
 void sts_proc_close(int fd);
+/* A reader of characters, for a file larger than any buffer: fd, buf and size are given. */
+struct sts_proc_reader {
+	int fd;
+	char *buf;
+	size_t size;
+	long at, n;
+};
+/* Negative at the end. */
+int sts_proc_next_char(struct sts_proc_reader *r);
+/* Read a hexadecimal number, none being 0; the character behind it. */
+int sts_proc_next_hex(struct sts_proc_reader *r, uint64_t *ret);
+
 /* The beginning of a file, with a zero at its end, in a static buffer; its length or an error. */
 int sts_proc_read(const char *path, const char **ret);
 /* The rest of the line that begins with `key`, or NULL. */

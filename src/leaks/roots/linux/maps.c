@@ -6,63 +6,29 @@
 #include <string.h>
 
 #include "leaks/roots/probe.h"
+#include "stopworld/linux/proc.h"
 #include "stopworld/x86/raw.h"
 
 #define PAGE ((uintptr_t)4096)
 
 /* --- /proc/self/maps -------------------------------------------------------------------------- */
 
-struct reader {
-	int fd;
-	long at, n;
-	char buf[16384];
-};
-
-static int next_char(struct reader *r)
-{
-	if (r->at == r->n) {
-		r->n = RAW(read, r->fd, r->buf, sizeof(r->buf));
-		r->at = 0;
-		if (r->n <= 0) {
-			r->n = 0;
-			return -1;
-		}
-	}
-	return (unsigned char)r->buf[r->at++];
-}
-
-static int next_hex(struct reader *r, uintptr_t *ret)
-{
-	int c;
-
-	*ret = 0;
-	while ((c = next_char(r)) >= 0) {
-		if (c >= '0' && c <= '9')
-			*ret = *ret << 4 | (unsigned)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			*ret = *ret << 4 | (unsigned)(c - 'a' + 10);
-		else
-			break;
-	}
-	return c;
-}
-
-static void skip_field(struct reader *r)
+static void skip_field(struct sts_proc_reader *r)
 {
 	int c;
 
 	do
-		c = next_char(r);
+		c = sts_proc_next_char(r);
 	while (c >= 0 && c != ' ' && c != '\n');
 }
 
 /* The name may be missing; what is longer than `size` is not needed. */
-static void next_name(struct reader *r, char *name, size_t size)
+static void next_name(struct sts_proc_reader *r, char *name, size_t size)
 {
 	size_t n = 0;
 	int c;
 
-	while ((c = next_char(r)) >= 0 && c != '\n') {
+	while ((c = sts_proc_next_char(r)) >= 0 && c != '\n') {
 		if (n + 1 < size && (n > 0 || c != ' '))
 			name[n++] = (char)c;
 	}
@@ -75,20 +41,20 @@ static bool begins(const char *name, const char *with)
 }
 
 /* START-END PERMS OFFSET DEVICE INODE NAME */
-static bool next_mapping(struct reader *r, struct sts_mapping *m)
+static bool next_mapping(struct sts_proc_reader *r, struct sts_mapping *m)
 {
 	uintptr_t inode = 0;
 	char perms[5] = "", name[32];
 	int c;
 
-	if (next_hex(r, &m->start) != '-' || next_hex(r, &m->end) != ' ')
+	if (sts_proc_next_hex(r, &m->start) != '-' || sts_proc_next_hex(r, &m->end) != ' ')
 		return false;
-	for (int i = 0; i < 4 && (c = next_char(r)) >= 0; i++)
+	for (int i = 0; i < 4 && (c = sts_proc_next_char(r)) >= 0; i++)
 		perms[i] = (char)c;
-	next_char(r);
+	sts_proc_next_char(r);
 	skip_field(r);
 	skip_field(r);
-	while ((c = next_char(r)) >= '0' && c <= '9')
+	while ((c = sts_proc_next_char(r)) >= '0' && c <= '9')
 		inode = inode * 10 + (unsigned)(c - '0');
 	name[0] = '\0';
 	if (c != '\n')
@@ -114,14 +80,14 @@ static int open_own(const char *of_thread, const char *of_process)
 
 bool sts_roots_mappings(bool (*f)(void *arg, const struct sts_mapping *m), void *arg)
 {
-	static struct reader r; /* one check at a time */
+	static char buf[16384]; /* one check at a time */
+	struct sts_proc_reader r = {
+		.fd = open_own("/proc/thread-self/maps", "/proc/self/maps"), .buf = buf, .size = sizeof(buf)};
 	struct sts_mapping m;
 	bool any = false;
 
-	r.fd = open_own("/proc/thread-self/maps", "/proc/self/maps");
 	if (r.fd < 0)
 		return sts_roots_probe(f, arg);
-	r.at = r.n = 0;
 	while (next_mapping(&r, &m)) {
 		any = true;
 		if (!f(arg, &m))
