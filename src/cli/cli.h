@@ -26,6 +26,10 @@ int sts_usage_error(const char *command, const char *format, ...) __attribute__(
  * STS_EXIT_FAILURE. */
 int sts_output_end(int status);
 
+/* End as a program did that we ran, by its wait status, so that our parent sees what it would have seen; by the same
+ * signal, but with no second core. The status to end with. */
+int sts_end_like(int wait_status);
+
 /* --color=WHEN, NO_COLOR, CLICOLOR_FORCE; decided on the stream written to. when: NULL for the default. -1: unknown
  * WHEN. */
 int sts_color_wanted(const char *when, FILE *stream);

@@ -5,8 +5,6 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -95,24 +93,6 @@ static bool tell_unused(const struct leaks_options *o)
 	return true;
 }
 
-/* As the program ended, by the same signal even, but with no second core. */
-static int end_like(int status)
-{
-	if (!WIFSIGNALED(status))
-		return WEXITSTATUS(status);
-	int number = WTERMSIG(status);
-	sigset_t set;
-
-	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-	prctl(PR_SET_DUMPABLE, 0);
-	signal(number, SIG_DFL);
-	sigemptyset(&set);
-	sigaddset(&set, number);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	raise(number);
-	return 128 + number;
-}
-
 static int finish(struct leaks_options *o, int status)
 {
 	tell_family(o);
@@ -122,7 +102,7 @@ static int finish(struct leaks_options *o, int status)
 		return o->error_exitcode;
 	if (o->judge.failed && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return STS_EXIT_FAILURE;
-	return end_like(status);
+	return sts_end_like(status);
 }
 
 static int run(struct leaks_options *o)

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -537,26 +536,6 @@ static int trace(struct truss *t)
 	return run(t);
 }
 
-/* End as the program did, so that our parent sees what it would have seen. */
-static int pass_on(const struct truss *t)
-{
-	const struct rlimit no_core = {0, 0};
-
-	if (!t->command_done)
-		return 0;
-	if (!WIFSIGNALED(t->command_status))
-		return WEXITSTATUS(t->command_status);
-	int number = WTERMSIG(t->command_status);
-	setrlimit(RLIMIT_CORE, &no_core);
-	signal(number, SIG_DFL);
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, number);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	raise(number);
-	return 128 + number;
-}
-
 static int open_all(struct truss *t)
 {
 	const struct stasis_session_opts opts = {.size = sizeof opts, .flags = STASIS_SESSION_DIRECT};
@@ -621,5 +600,5 @@ int sts_cmd_truss(int argc, char **argv)
 	truss_tree_free(&t);
 	free(t.buffer);
 	truss_options_free(&t.options);
-	return status == 0 ? pass_on(&t) : status;
+	return status == 0 && t.command_done ? sts_end_like(t.command_status) : status;
 }

@@ -4,10 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stasis/stasis.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const struct {
@@ -64,6 +68,24 @@ int sts_output_end(int status)
 		return status;
 	sts_complain("standard output", "%s", strerror(errno));
 	return STS_EXIT_FAILURE;
+}
+
+int sts_end_like(int wait_status)
+{
+	const struct rlimit no_core = {0, 0};
+	sigset_t set;
+
+	if (!WIFSIGNALED(wait_status))
+		return WEXITSTATUS(wait_status);
+	int number = WTERMSIG(wait_status);
+	setrlimit(RLIMIT_CORE, &no_core);
+	prctl(PR_SET_DUMPABLE, 0);
+	signal(number, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	raise(number);
+	return 128 + number;
 }
 
 int sts_color_wanted(const char *when, FILE *stream)
