@@ -4,23 +4,9 @@
 #include <string.h>
 
 #include "leaks/report/formats.h"
+#include "util/utf8.h"
 
 /* --- texts ------------------------------------------------------------------------------------ */
-
-/* Bytes of the UTF-8 character that stands here, 0 if none does. */
-static int utf8_size(const unsigned char *p)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	int n = *p < 0x80 ? 1 : (*p & 0xe0) == 0xc0 ? 2 : (*p & 0xf0) == 0xe0 ? 3 : (*p & 0xf8) == 0xf0 ? 4 : 0;
-	uint32_t c = n == 1 ? *p : *p & (0x7f >> n);
-
-	for (int i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	return n && c >= least[n] && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff) ? n : 0;
-}
 
 void sts_json_text(FILE *to, const char *text)
 {
@@ -28,7 +14,7 @@ void sts_json_text(FILE *to, const char *text)
 
 	fputc('"', to);
 	while (*p) {
-		int n = utf8_size(p);
+		size_t n = sts_utf8_length(p, strnlen((const char *)p, 4));
 
 		if (n == 0)
 			fputs("\\ufffd", to);
@@ -48,7 +34,7 @@ static void xml_text(FILE *to, const char *text)
 	const unsigned char *p = (const void *)text;
 
 	while (*p) {
-		int n = utf8_size(p);
+		size_t n = sts_utf8_length(p, strnlen((const char *)p, 4));
 
 		if (n == 0 || (*p < 0x20 && *p != '\n' && *p != '\t'))
 			fputs("\xef\xbf\xbd", to);
