@@ -200,6 +200,8 @@ size_t sts_own_total(void);
 
 /* os.c */
 void *sts_os_heap_map(size_t size);
+/* Of which most may never be touched. */
+void *sts_os_heap_map_sparse(size_t size);
 /* Aligned to `align`, a power of two of pages. */
 void *sts_os_heap_map_aligned(size_t size, size_t align);
 void sts_os_heap_unmap(void *p, size_t size);

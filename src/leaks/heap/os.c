@@ -24,6 +24,13 @@ void *sts_os_heap_map(size_t size)
 	return failed(p) ? NULL : (void *)p;
 }
 
+void *sts_os_heap_map_sparse(size_t size)
+{
+	long p = map(NULL, size, PROT_READ | PROT_WRITE, MAP_NORESERVE);
+
+	return failed(p) ? NULL : (void *)p;
+}
+
 void sts_os_heap_unmap(void *p, size_t size)
 {
 	RAW(munmap, p, size);

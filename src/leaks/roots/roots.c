@@ -1,30 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include <asm/unistd.h>
-#include <sys/mman.h>
-
-#include "leaks/heap/heap.h"
+#include "leaks/heap/inner.h"
 #include "leaks/roots/roots.h"
 #include "leaks/scan/scan.h"
-#include "stopworld/x86/raw.h"
 
 #define PAGE ((uintptr_t)4096)
 #define RED_ZONE 128 /* bytes below the stack pointer that belong to the function */
 /* Of smaller ones it costs more to ask which pages there are than to look at all. */
 #define WORTH_ASKING (256 * PAGE)
 
-static void *map(size_t size)
-{
-	long p = RAW(mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
-
-	return (unsigned long)p > -4096ul ? NULL : (void *)p;
-}
-
 bool sts_roots_begin(struct sts_roots *r, size_t cuts, size_t threads)
 {
 	*r = (struct sts_roots){.room = cuts + 2, .room_threads = threads};
 	r->mapped = r->room * sizeof(*r->cuts) + threads * sizeof(*r->threads);
 	r->mapped = (r->mapped + PAGE - 1) & ~(PAGE - 1);
-	r->cuts = map(r->mapped);
+	r->cuts = sts_os_heap_map_sparse(r->mapped);
 	if (r->cuts == NULL)
 		return false;
 	r->threads = (void *)(r->cuts + r->room);
@@ -35,9 +24,9 @@ bool sts_roots_begin(struct sts_roots *r, size_t cuts, size_t threads)
 void sts_roots_end(struct sts_roots *r)
 {
 	if (r->cuts != NULL)
-		RAW(munmap, r->cuts, r->mapped);
+		sts_os_heap_unmap(r->cuts, r->mapped);
 	if (r->mappings != NULL)
-		RAW(munmap, r->mappings, r->mapped_mappings);
+		sts_os_heap_unmap(r->mappings, r->mapped_mappings);
 }
 
 void sts_roots_cut(struct sts_roots *r, uintptr_t start, uintptr_t end)
@@ -125,7 +114,7 @@ bool sts_roots_prepare(struct sts_roots *r)
 	r->mapped_mappings =
 		r->room_mappings * sizeof(*r->mappings) + (r->room_mappings + HOLES) * sizeof(*r->unreadable);
 	r->mapped_mappings = (r->mapped_mappings + PAGE - 1) & ~(PAGE - 1);
-	r->mappings = map(r->mapped_mappings);
+	r->mappings = sts_os_heap_map_sparse(r->mapped_mappings);
 	if (r->mappings == NULL)
 		return false;
 	r->unreadable = (void *)(r->mappings + r->room_mappings);

@@ -1,20 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include <asm/unistd.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include "leaks/heap/inner.h"
 #include "leaks/runtime/out.h"
-#include "stopworld/x86/raw.h"
 
 #define END_SIZE (sizeof(struct sts_raw_item) + sizeof(struct sts_raw_end))
 enum { ROOM = 64 << 20, LEAST = 1 << 16 };
-
-static char *map(size_t size)
-{
-	long p = RAW(mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
-
-	return (unsigned long)p > -4096ul ? NULL : (char *)p;
-}
 
 bool sts_out_begin(struct sts_out *out, size_t at_least)
 {
@@ -22,7 +13,7 @@ bool sts_out_begin(struct sts_out *out, size_t at_least)
 
 	*out = (struct sts_out){.room = room};
 	/* Where addresses are limited less must do. */
-	while ((out->data = map(out->room)) == NULL && out->room > LEAST)
+	while ((out->data = sts_os_heap_map_sparse(out->room)) == NULL && out->room > LEAST)
 		out->room /= 2;
 	return out->data != NULL;
 }
@@ -30,7 +21,7 @@ bool sts_out_begin(struct sts_out *out, size_t at_least)
 void sts_out_free(struct sts_out *out)
 {
 	if (out->data != NULL)
-		RAW(munmap, out->data, out->room);
+		sts_os_heap_unmap(out->data, out->room);
 }
 
 static void put(struct sts_out *out, const void *data, size_t size)

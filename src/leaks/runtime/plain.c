@@ -2,59 +2,11 @@
 /* The report as text by ourselves, where no reporter can be had: modules and offsets, which addr2line(1) can resolve.
  */
 #include <asm/unistd.h>
-#include <errno.h>
 #include <string.h>
 
 #include "leaks/runtime/check.h"
-#include "leaks/runtime/settings.h"
+#include "leaks/text.h"
 #include "stopworld/x86/raw.h"
-
-struct text {
-	size_t n;
-	char buf[4096];
-};
-
-static void flush(struct text *t)
-{
-	size_t at = 0;
-	long n;
-
-	while (at < t->n) {
-		n = RAW(write, 2, t->buf + at, t->n - at);
-		if (n == -EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		at += (size_t)n;
-	}
-	t->n = 0;
-}
-
-static void put(struct text *t, const char *more, size_t n)
-{
-	if (n > sizeof(t->buf))
-		n = sizeof(t->buf);
-	if (t->n + n > sizeof(t->buf))
-		flush(t);
-	memcpy(t->buf + t->n, more, n);
-	t->n += n;
-}
-
-static void puts_(struct text *t, const char *more)
-{
-	put(t, more, strlen(more));
-}
-
-static void put_number(struct text *t, uint64_t n, unsigned base)
-{
-	char digits[24];
-	size_t i = sizeof(digits);
-
-	do
-		digits[--i] = "0123456789abcdef"[n % base];
-	while ((n /= base) != 0);
-	put(t, digits + i, sizeof(digits) - i);
-}
 
 /* --- the items of the report --------------------------------------------------------------------------- */
 
@@ -76,7 +28,7 @@ static const void *next_item(const struct sts_out *out, size_t *at, uint32_t kin
 	return NULL;
 }
 
-static void put_module(struct text *t, const struct sts_out *out, const struct sts_raw_frame *f)
+static void put_module(struct sts_text_out *t, const struct sts_out *out, const struct sts_raw_frame *f)
 {
 	struct sts_raw_module m;
 	const char *p;
@@ -87,16 +39,16 @@ static void put_module(struct text *t, const struct sts_out *out, const struct s
 		memcpy(&m, p, sizeof(m));
 		if (m.id != f->module)
 			continue;
-		puts_(t, " (");
-		put(t, p + sizeof(m), size - sizeof(m));
-		puts_(t, "+0x");
-		put_number(t, f->pc - 1 - m.bias, 16);
-		puts_(t, ")");
+		sts_text_puts(t, " (");
+		sts_text_put(t, p + sizeof(m), size - sizeof(m));
+		sts_text_puts(t, "+");
+		sts_text_hex(t, f->pc - 1 - m.bias);
+		sts_text_puts(t, ")");
 		return;
 	}
 }
 
-static void put_stack(struct text *t, const struct sts_out *out, uint32_t id)
+static void put_stack(struct sts_text_out *t, const struct sts_out *out, uint32_t id)
 {
 	struct sts_raw_stack s;
 	struct sts_raw_frame f;
@@ -111,14 +63,14 @@ static void put_stack(struct text *t, const struct sts_out *out, uint32_t id)
 	} while (p != NULL && s.id != id);
 	for (uint32_t i = 0; p != NULL && i < s.frames; i++) {
 		memcpy(&f, p + sizeof(s) + i * sizeof(f), sizeof(f));
-		puts_(t, "    #");
-		put_number(t, i, 10);
-		puts_(t, " 0x");
-		put_number(t, f.pc - 1, 16);
+		sts_text_puts(t, "    #");
+		sts_text_number(t, i);
+		sts_text_puts(t, " ");
+		sts_text_hex(t, f.pc - 1);
 		put_module(t, out, &f);
-		puts_(t, "\n");
+		sts_text_puts(t, "\n");
 	}
-	puts_(t, "\n");
+	sts_text_puts(t, "\n");
 }
 
 static const char *title(uint32_t class)
@@ -134,26 +86,27 @@ static const char *title(uint32_t class)
 	return "Still reachable memory of ";
 }
 
-static void put_leak(struct text *t, const struct sts_out *out, const struct sts_raw_leak *leak)
+static void put_leak(struct sts_text_out *t, const struct sts_out *out, const struct sts_raw_leak *leak)
 {
-	puts_(t, title(leak->class));
-	put_number(t, leak->bytes, 10);
-	puts_(t, " byte(s) in ");
-	put_number(t, leak->blocks, 10);
-	puts_(t, " object(s) allocated from:\n");
+	sts_text_puts(t, title(leak->class));
+	sts_text_number(t, leak->bytes);
+	sts_text_puts(t, " byte(s) in ");
+	sts_text_number(t, leak->blocks);
+	sts_text_puts(t, " object(s) allocated from:\n");
 	put_stack(t, out, leak->stack);
 }
 
-static void put_why(struct text *t, int error)
+static void put_why(struct sts_text_out *t, int error)
 {
-	puts_(t, "Note: without names of functions, and suppressions by them, for no reporter could be had (error ");
-	put_number(t, (uint64_t)-error, 10);
-	puts_(t, "); run the program by 'stasis leaks', or name stasis in " STS_RAW_REPORTER_VARIABLE "\n");
+	sts_text_puts(
+		t, "Note: without names of functions, and suppressions by them, for no reporter could be had (error ");
+	sts_text_number(t, (uint64_t)-error);
+	sts_text_puts(t, "); run the program by 'stasis leaks', or name stasis in " STS_RAW_REPORTER_VARIABLE "\n");
 }
 
 void sts_plain_print(const struct sts_out *out, int error)
 {
-	static struct text t; /* of one check at a time */
+	static struct sts_text_out t; /* of one check at a time */
 	uint64_t blocks = 0, bytes = 0;
 	struct sts_raw_leak leak;
 	const void *p;
@@ -161,9 +114,9 @@ void sts_plain_print(const struct sts_out *out, int error)
 	size_t at = 0;
 
 	t.n = 0;
-	puts_(&t, "\n=================================================================\n==");
-	put_number(&t, (uint64_t)RAW(getpid), 10);
-	puts_(&t, "==ERROR: LeakSanitizer: detected memory leaks\n\n");
+	sts_text_puts(&t, "\n=================================================================\n==");
+	sts_text_number(&t, (uint64_t)RAW(getpid));
+	sts_text_puts(&t, "==ERROR: LeakSanitizer: detected memory leaks\n\n");
 	while ((p = next_item(out, &at, STS_RAW_LEAK, &size)) != NULL) {
 		memcpy(&leak, p, sizeof(leak));
 		put_leak(&t, out, &leak);
@@ -173,21 +126,21 @@ void sts_plain_print(const struct sts_out *out, int error)
 		}
 	}
 	put_why(&t, error);
-	puts_(&t, "SUMMARY: LeakSanitizer: ");
-	put_number(&t, bytes, 10);
-	puts_(&t, " byte(s) leaked in ");
-	put_number(&t, blocks, 10);
-	puts_(&t, " allocation(s).\n");
-	flush(&t);
+	sts_text_puts(&t, "SUMMARY: LeakSanitizer: ");
+	sts_text_number(&t, bytes);
+	sts_text_puts(&t, " byte(s) leaked in ");
+	sts_text_number(&t, blocks);
+	sts_text_puts(&t, " allocation(s).\n");
+	sts_text_flush(&t);
 }
 
 void sts_say(const char *text, const char *more)
 {
-	struct text t = {0};
+	struct sts_text_out t = {0};
 
-	puts_(&t, "stasis leaks: ");
-	puts_(&t, text);
-	puts_(&t, more);
-	puts_(&t, "\n");
-	flush(&t);
+	sts_text_puts(&t, "stasis leaks: ");
+	sts_text_puts(&t, text);
+	sts_text_puts(&t, more);
+	sts_text_puts(&t, "\n");
+	sts_text_flush(&t);
 }

@@ -94,14 +94,15 @@ static void tell_names(void)
 static void take_options(const char *text)
 {
 	struct sts_option o;
+	bool fast;
 	int64_t n;
 
 	while (sts_option_next(&text, &o)) {
 		for (size_t i = 0; i < sizeof(bools) / sizeof(*bools); i++)
 			if (sts_option_is(&o, bools[i].name))
 				sts_option_bool(&o, (bool *)((char *)&sts_settings + bools[i].offset));
-		if (sts_option_is(&o, "fast_unwind_on_malloc"))
-			sts_option_bool(&o, &sts_stack_frame_pointers);
+		if (sts_option_is(&o, "fast_unwind_on_malloc") && sts_option_bool(&o, &fast))
+			sts_stack_use_frame_pointers(fast);
 		if (sts_option_is(&o, "help"))
 			sts_option_bool(&o, &help);
 		if (sts_option_number(&o, &n))

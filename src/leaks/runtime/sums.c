@@ -1,32 +1,25 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include <asm/unistd.h>
-#include <sys/mman.h>
-
+#include "leaks/heap/inner.h"
 #include "leaks/runtime/check.h"
 #include "leaks/unwind/depot.h"
 #include "leaks/unwind/unwind.h"
-#include "stopworld/x86/raw.h"
 
 bool sts_sums_begin(struct sts_sums *sums, uint64_t blocks)
 {
 	size_t n = 1024;
-	long p;
 
 	/* A stack is a node of the depot; no more pairs than blocks. */
 	while (n < 8 * (size_t)sts_depot_count() && n < 2 * blocks)
 		n *= 2;
 	*sums = (struct sts_sums){.mask = n - 1, .mapped = n * sizeof(*sums->table)};
-	p = RAW(mmap, 0, sums->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
-	if ((unsigned long)p > -4096ul)
-		return false;
-	sums->table = (void *)p;
-	return true;
+	sums->table = sts_os_heap_map_sparse(sums->mapped);
+	return sums->table != NULL;
 }
 
 void sts_sums_end(struct sts_sums *sums)
 {
 	if (sums->table != NULL)
-		RAW(munmap, sums->table, sums->mapped);
+		sts_os_heap_unmap(sums->table, sums->mapped);
 }
 
 static void add(struct sts_sums *sums, uint32_t class, uint32_t stack, uint64_t bytes)

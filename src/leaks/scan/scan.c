@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include <asm/unistd.h>
-#include <sys/mman.h>
-
 #include "leaks/scan/inner.h"
-#include "stopworld/x86/raw.h"
 
 /* More threads pay from here on. */
 enum { MANY_BLOCKS = 50000, MANY_BYTES = 32 << 20, ROOTS = 65536 };
@@ -27,16 +23,14 @@ static bool map(struct sts_scan *s)
 {
 	size_t todo, look = pages(sts_lookup_size()), workers = pages(s->n_workers * sizeof(struct sts_worker));
 	char *memory;
-	long p;
 
 	/* A block is put there once for each mark, and taken out before the next. */
 	s->room = s->live_blocks + ROOTS + STS_SCAN_OWN;
 	todo = pages(s->room * sizeof(*s->todo));
 	s->mapped = todo + look + workers + s->n_workers * STS_SCAN_STACK;
-	p = RAW(mmap, 0, s->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
-	if ((unsigned long)p > -4096ul)
+	memory = s->memory = sts_os_heap_map_sparse(s->mapped);
+	if (memory == NULL)
 		return false;
-	memory = s->memory = (void *)p;
 	s->todo = (void *)memory;
 	sts_lookup_begin(&s->look, memory + todo);
 	s->workers = (void *)(memory + todo + look);
@@ -66,7 +60,7 @@ bool sts_scan_begin(struct sts_scan *s, const struct sts_scan_options *opts)
 void sts_scan_end(struct sts_scan *s)
 {
 	if (s->memory != NULL)
-		RAW(munmap, s->memory, s->mapped);
+		sts_os_heap_unmap(s->memory, s->mapped);
 }
 
 /* --- roots --------------------------------------------------------------------------------------- */
