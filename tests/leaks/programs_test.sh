@@ -1,25 +1,35 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Programs do with libstasis-leaks preloaded what they do without.
 
-# Whether they leak is others' concern.
-export STASIS_OPTIONS=detect_leaks=0
-
 PRELOAD=$STS_BUILD/libstasis-leaks.so
 
-# same COMMAND...: output, errors and status are the same.
-same()
+# same_with OPTIONS COMMAND...: with these options output, errors and status are those that lie here.
+same_with()
 {
-	"$@" >plain.out 2>plain.err
-	plain=$?
-	LD_PRELOAD="$PRELOAD" "$@" >ours.out 2>ours.err
+	options=$1
+	shift
+	STASIS_OPTIONS=$options LD_PRELOAD="$PRELOAD" "$@" >ours.out 2>ours.err </dev/null
 	ours=$?
 	[ $plain -eq $ours ] || {
 		cat ours.err >&2
-		atf_fail "status $ours, not $plain: $*"
+		atf_fail "$options: status $ours, not $plain: $*"
 	}
-	cmp plain.out ours.out || atf_fail "other output: $*"
-	cmp plain.err ours.err || atf_fail "other errors: $*"
+	cmp plain.out ours.out || atf_fail "$options: other output: $*"
+	cmp plain.err ours.err || atf_fail "$options: other errors: $*"
 }
+
+# same COMMAND...: output, errors and status are the same, without a check and with one, whatever that finds.
+same()
+{
+	"$@" >plain.out 2>plain.err </dev/null
+	plain=$?
+	same_with detect_leaks=0 "$@"
+	same_with exitcode=0:log_path="$PWD/leaks" "$@"
+	rm -f leaks.*
+}
+
+# Of what only prepares.
+export STASIS_OPTIONS=detect_leaks=0
 
 sts_tc git 60 "git" require.progs git
 git_body()
@@ -110,4 +120,65 @@ make_tar_body()
 	same sh -c 'cat f*'
 	same sh -c 'tar cf - f* | tar tvf - | sort -k6'
 	same sort -n f60 f50
+}
+
+sts_tc versions 60 "what hardly begins, or ends with an error" require.progs "git sh"
+versions_body()
+{
+	same git --version
+	same sh -c 'echo out; echo err >&2; exit 3'
+}
+
+sts_tc short_python 100 "a short script of python" require.progs python3
+short_python_body()
+{
+	same python3 -c 'import json, threading, subprocess; print(json.dumps([subprocess.getoutput("echo 1")] * 3))'
+}
+
+sts_tc short_node 100 "a short script of node" require.progs node
+short_node_body()
+{
+	same node -e 'console.log([1, 2, 3].map(x => x * 2).join())'
+}
+
+sts_tc short_perl 100 "a short script of perl" require.progs perl
+short_perl_body()
+{
+	same perl -e 'my %h = map { $_ => 1 } 1..1000; print scalar(keys %h), qq(\n)'
+}
+
+sts_tc short_sqlite 100 "a short script of sqlite" require.progs sqlite3
+short_sqlite_body()
+{
+	same sqlite3 :memory: 'with recursive c(x) as (select 1 union all select x + 1 from c where x < 9999) select sum(x) from c'
+}
+
+sts_tc objects 200 "gcc and clang make the same object, with its debugging information" require.progs "gcc clang"
+objects_body()
+{
+	printf '#include <stdio.h>\nint main(void) { puts("x"); return 0; }\n' >a.c
+	for compiler in gcc clang; do
+		same $compiler -O2 -g -c -o a.o a.c
+		mv a.o with.o
+		atf_check $compiler -O2 -g -c -o a.o a.c
+		atf_check cmp a.o with.o
+	done
+}
+
+sts_tc archive 60 "tar and gzip" require.progs "tar gzip"
+archive_body()
+{
+	mkdir files
+	seq 10000 >files/a
+	cp files/a files/b
+	same tar czf /dev/null files
+	same tar cvf /dev/null files
+}
+
+sts_tc make_in_make 100 "make -j2, and the makes that it runs" require.progs "make cc"
+make_in_make_body()
+{
+	printf 'all:\n\t@$(MAKE) -s --no-print-directory one\n\t@$(MAKE) -s --no-print-directory two\none two:\n\t@echo $@ | tr a-z A-Z\n' >Makefile
+	same make
+	same make -j2 one
 }
