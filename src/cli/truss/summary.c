@@ -5,7 +5,7 @@
  * grow with the number of calls: durations are counted in classes, 16 to each
  * power of two, so that a median is off by 4 % at most.
  */
-#include "cli/truss.h"
+#include "cli/truss/truss.h"
 
 #include <errno.h>
 #include <fcntl.h>

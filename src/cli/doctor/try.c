@@ -5,7 +5,7 @@
  * (and all below dies with), and the children that are tried on. The reaper
  * ends when nothing is left of the other two.
  */
-#include "cli/doctor.h"
+#include "cli/doctor/doctor.h"
 
 #include <errno.h>
 #include <fcntl.h>

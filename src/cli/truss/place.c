@@ -9,7 +9,7 @@
  * use all that they could without us, and when they choose by themselves we
  * leave them alone for good.
  */
-#include "cli/truss.h"
+#include "cli/truss/truss.h"
 
 /* So many events are looked at together. */
 #define SAMPLE 128

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* stasis truss: the command line. Names are strace's. */
-#include "cli/truss.h"
+#include "cli/truss/truss.h"
 
 #include <errno.h>
 #include <getopt.h>

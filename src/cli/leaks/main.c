@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "cli/leaks.h"
+#include "cli/leaks/leaks.h"
 #include "util/cleanup.h"
 
 static bool open_outputs(struct leaks_options *o)

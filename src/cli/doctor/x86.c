@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Trials that know the CPU: wide registers, debug registers, 32-bit programs. */
-#include "cli/doctor.h"
+#include "cli/doctor/doctor.h"
 
 #include <elf.h>
 #include <errno.h>

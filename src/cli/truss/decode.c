@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the decoder asks of a tracee: its memory, what its descriptors lead to, where its io_urings are mapped. */
-#include "cli/truss.h"
+#include "cli/truss/truss.h"
 
 #include <errno.h>
 #include <fcntl.h>

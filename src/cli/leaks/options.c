@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/leaks.h"
+#include "cli/leaks/leaks.h"
 #include "util/cleanup.h"
 
 enum {

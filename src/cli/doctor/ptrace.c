@@ -3,7 +3,7 @@
  * Each thing a tracer wants of the kernel, tried on a child that lives for it
  * alone. A trial's tracees die with the trial.
  */
-#include "cli/doctor.h"
+#include "cli/doctor/doctor.h"
 
 #include <errno.h>
 #include <fcntl.h>

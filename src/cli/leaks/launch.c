@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "cli/leaks.h"
+#include "cli/leaks/leaks.h"
 #include "util/cleanup.h"
 
 #define LIBRARY "libstasis-leaks.so"

@@ -5,7 +5,7 @@
  * what blocks; when another LWP speaks meanwhile the halves are marked as
  * strace marks them.
  */
-#include "cli/truss.h"
+#include "cli/truss/truss.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
  * What stasis can do here. Launching and attaching are really done, with the
  * library, in both kinds of session; the rest follows from the trials.
  */
-#include "cli/doctor.h"
+#include "cli/doctor/doctor.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Records as text, in strace's shape. */
-#include "cli/truss.h"
+#include "cli/truss/truss.h"
 
 #include <stdarg.h>
 #include <string.h>

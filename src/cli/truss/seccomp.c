@@ -3,7 +3,7 @@
  * Letting the kernel tell the calls that are shown from all others. Used without
  * being asked where it can be; why it is not is said to those who want to know.
  */
-#include "cli/truss.h"
+#include "cli/truss/truss.h"
 
 #include <errno.h>
 #include <string.h>

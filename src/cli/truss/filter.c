@@ -4,7 +4,7 @@
  * is asked where it leads to at each call, so it does not matter how it came to
  * the process: opened, duplicated, inherited or passed.
  */
-#include "cli/truss.h"
+#include "cli/truss/truss.h"
 
 #include <errno.h>
 #include <fcntl.h>

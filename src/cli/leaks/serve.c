@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "cli/leaks.h"
+#include "cli/leaks/leaks.h"
 #include "util/cleanup.h"
 
 enum { SILENCE_MS = 30000, FIRST_SIZE = 1 << 16 };

@@ -3,7 +3,7 @@
  * Traced programs that trace. A process can have one tracer only: what they
  * want to trace is ours already. The kernel refuses them, and we say why, once.
  */
-#include "cli/truss.h"
+#include "cli/truss/truss.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* stasis truss: options (truss_options.c), which calls are shown (truss_filter.c), the decoder's questions
-   (truss_decode.c), what records look like (truss_text.c, truss_json.c), summaries (truss_summary.c),
-   other tracers (truss_tracers.c), the kernel's filter (truss_seccomp.c), CPUs (truss_place.c), the family
-   (truss_tree.c), records on their way out (truss_output.c), what is known of processes, and the loop (cmd_truss.c). */
+/* stasis truss: options (options.c), which calls are shown (filter.c), the decoder's questions
+   (decode.c), what records look like (text.c, json.c), summaries (summary.c),
+   other tracers (tracers.c), the kernel's filter (seccomp.c), CPUs (place.c), the family
+   (tree.c), records on their way out (output.c), what is known of processes, and the loop (main.c). */
 #ifndef STS_CLI_TRUSS_H
 #define STS_CLI_TRUSS_H
 
@@ -182,7 +182,7 @@ struct truss_lwp {
 	UT_hash_handle hh;
 };
 
-/* Where we and the traced run: truss_place.c. */
+/* Where we and the traced run: place.c. */
 struct truss_place {
 	bool active;	       /* places are ours to choose */
 	bool shared;	       /* all on one CPU */

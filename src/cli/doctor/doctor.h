@@ -32,17 +32,17 @@ __attribute__((format(printf, 5, 6))) void sts_doctor_add(struct doctor_report *
 							  const char *detail, ...);
 const struct doctor_check *sts_doctor_find(const struct doctor_report *report, const char *id);
 
-/* --- doctor_system.c: what this machine and this process's standing on it allow ------------ */
+/* --- system.c: what this machine and this process's standing on it allow ------------ */
 void sts_doctor_system(struct doctor_report *report);
 
-/* --- doctor_ptrace.c: what the kernel offers a tracer, each tried on a child ---------------- */
+/* --- ptrace.c: what the kernel offers a tracer, each tried on a child ---------------- */
 void sts_doctor_ptrace(struct doctor_report *report);
 
-/* --- doctor_verdict.c: what stasis can therefore do, and the process asked about ------------ */
+/* --- verdict.c: what stasis can therefore do, and the process asked about ------------ */
 void sts_doctor_functions(struct doctor_report *report);
 void sts_doctor_process(struct doctor_report *report, pid_t pid);
 
-/* --- doctor_try.c: trying things that may hang or be the death of who tries ------------------ */
+/* --- try.c: trying things that may hang or be the death of who tries ------------------ */
 
 /* Written in the child, read by us. */
 struct doctor_trial {
@@ -70,7 +70,7 @@ pid_t sts_doctor_stopped_child(struct doctor_trial *trial, void (*fn)(void), uns
 /* Wait for a stop of the tracee: its status, -1 if it ended instead, and the answer is given. */
 int sts_doctor_wait(struct doctor_trial *trial, pid_t pid);
 
-/* --- doctor_x86.c -------------------------------------------------------------------------------- */
+/* --- x86.c -------------------------------------------------------------------------------- */
 void sts_doctor_try_wide_registers(struct doctor_trial *trial);
 void sts_doctor_try_debug_registers(struct doctor_trial *trial);
 void sts_doctor_try_i386(struct doctor_trial *trial);

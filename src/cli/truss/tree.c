@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The family: who was born of whom and how, what it ran, when, and how it ended. */
-#include "cli/truss.h"
+#include "cli/truss/truss.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
