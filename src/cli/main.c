@@ -128,9 +128,30 @@ static void fill_descriptors(void)
 			return; /* no /dev/null: then it is as it was */
 }
 
+/* -1: no command has that name. */
+static int find_command(const char *name)
+{
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return (int)i;
+	return -1;
+}
+
+/* Who is called "truss" or "stasis-truss", by a link say, is that command. */
+static int command_called(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+	return find_command(strncmp(name, "stasis-", 7) == 0 ? name + 7 : name);
+}
+
 int main(int argc, char **argv)
 {
+	int command = argc > 0 ? command_called(argv[0]) : -1;
+
 	fill_descriptors();
+	if (command >= 0)
+		return commands[command].run(argc, argv);
 	if (argc < 2) {
 		help(stderr);
 		return STS_EXIT_USAGE;
@@ -143,9 +164,9 @@ int main(int argc, char **argv)
 		printf("stasis %s\n", stasis_version());
 		return sts_output_end(0);
 	}
-	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+	command = find_command(argv[1]);
+	if (command >= 0)
+		return commands[command].run(argc - 1, argv + 1);
 	fprintf(stderr, "stasis: %s: no such command\nTry 'stasis --help'.\n", argv[1]);
 	return STS_EXIT_USAGE;
 }

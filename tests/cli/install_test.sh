@@ -82,6 +82,45 @@ stopworld_body()
 	atf_check ./client
 }
 
+# cmake_client COMPONENT LANGUAGE FILE: CMakeLists.txt of programs of both kinds of that library.
+cmake_client()
+{
+	cat >CMakeLists.txt <<-CMAKE
+		cmake_minimum_required(VERSION 3.13)
+		project(client $2)
+		find_package(stasis 0.1 REQUIRED COMPONENTS $1)
+		foreach(kind "" -static)
+		  add_executable(client\${kind} $3)
+		  target_link_libraries(client\${kind} stasis::$1\${kind})
+		  target_compile_options(client\${kind} PRIVATE -Wall -Wextra -Werror)
+		endforeach()
+	CMAKE
+	atf_check -o ignore cmake -B made -S . "-DCMAKE_PREFIX_PATH=$PWD/dest/usr/local"
+	atf_check -o ignore cmake --build made
+}
+
+sts_tc cmake 60 "clients of cmake find both kinds of library in a tree that was moved" require.progs "cmake cc make meson"
+cmake_body()
+{
+	install_here
+	cmake_client stasis C "$STS_SOURCE/tests/cli/client.c"
+	atf_check -o match:'libstasis.so.0' ldd made/client
+	atf_check -o not-match:'libstasis' ldd made/client-static
+	for program in client client-static; do
+		traces "made/$program"
+	done
+	rm -r made
+	cmake_client netbsd C "$STS_SOURCE/examples/netbsd/calls.c"
+	for program in client client-static; do
+		atf_check -s exit:7 -o match:' ends with 0x700$' env LD_LIBRARY_PATH="$libdir" "made/$program" sh -c 'exit 7'
+	done
+	sed -i 's/stasis 0.1/stasis 0.2/' CMakeLists.txt
+	atf_check -s not-exit:0 -o ignore -e match:'version' cmake -B other -S . "-DCMAKE_PREFIX_PATH=$PWD/dest/usr/local"
+	sed -i 's/stasis 0.2/stasis 0.1/; s/COMPONENTS netbsd/COMPONENTS nothing/' CMakeLists.txt
+	atf_check -s not-exit:0 -o ignore -e match:'no component nothing' cmake -B other -S . \
+		"-DCMAKE_PREFIX_PATH=$PWD/dest/usr/local"
+}
+
 sts_tc complete 60 "the program, every header and every man page are installed" require.progs meson
 complete_body()
 {
