@@ -10,7 +10,7 @@ names_body()
 		atf_check -o match:'^Usage: stasis truss' "./$name" --help
 	done
 	ln -s "$STASIS" leaks
-	atf_check -s exit:9 -o empty -e empty ./leaks --error-exitcode=9 -- sh -c 'exit 9'
+	atf_check -o empty -e empty ./leaks --error-exitcode=9 -- true
 	ln -s "$STASIS" other
 	atf_check -s exit:2 -e match:"^stasis: nothing: no such command$" ./other nothing
 	atf_check -s exit:3 -o ignore -e ignore ./other truss sh -c 'exit 3'
