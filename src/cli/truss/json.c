@@ -79,6 +79,29 @@ static const char *status_name(unsigned status)
 					  : "unfinished";
 }
 
+static void add_signal(struct sts_text *out, int number)
+{
+	sts_text_add(out, ",\"signal\":\"%s\",\"signal_number\":%d", sts_decode_signal(number), number);
+}
+
+static void add_injection(struct sts_text *out, const struct truss_call *call)
+{
+	const struct truss_injection *in = call->injection;
+
+	sts_text_add(out, ",\"injected\":{\"count\":%u", call->count);
+	if (in->has_result)
+		sts_text_add(out, ",\"result\":%" PRId64, in->result);
+	if (in->call)
+		sts_text_add(out, ",\"call\":\"%s\"", in->call);
+	if (in->signal)
+		add_signal(out, in->signal);
+	if (in->delays[TRUSS_ENTER])
+		sts_text_add(out, ",\"delay_enter_ns\":%" PRId64, in->delay[TRUSS_ENTER]);
+	if (in->delays[TRUSS_EXIT])
+		sts_text_add(out, ",\"delay_exit_ns\":%" PRId64, in->delay[TRUSS_EXIT]);
+	sts_text_add(out, "%s}", in->n_pokes ? ",\"args\":true" : "");
+}
+
 static void add_call(struct truss *t, struct truss_lwp *lwp, struct truss_source *source, struct sts_text *out,
 		     unsigned status)
 {
@@ -100,6 +123,8 @@ static void add_call(struct truss *t, struct truss_lwp *lwp, struct truss_source
 		sts_text_add(out, "},\"result\":null");
 	if (status == TRUSS_FAILED && call->data.result < 0 && strerrorname_np((int)-call->data.result))
 		sts_text_add(out, ",\"error\":\"%s\"", strerrorname_np((int)-call->data.result));
+	if (call->injection)
+		add_injection(out, call);
 }
 
 static void leave(struct truss *t, struct truss_lwp *lwp, struct truss_source *source, unsigned status)
@@ -118,11 +143,6 @@ static void leave(struct truss *t, struct truss_lwp *lwp, struct truss_source *s
 }
 
 /* --- other events ------------------------------------------------------------------------- */
-
-static void add_signal(struct sts_text *out, int number)
-{
-	sts_text_add(out, ",\"signal\":\"%s\",\"signal_number\":%d", sts_decode_signal(number), number);
-}
 
 static void add_siginfo(struct sts_text *out, const siginfo_t *info)
 {

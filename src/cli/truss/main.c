@@ -53,6 +53,8 @@ static void forget(struct truss *t, struct truss_lwp *lwp)
 {
 	HASH_DEL(t->lwps, lwp);
 	truss_summary_forget(lwp);
+	truss_delay_forget(t, lwp);
+	truss_tamper_forget(lwp);
 	free(lwp->call.text);
 	free(lwp);
 	t->out.many = HASH_COUNT(t->lwps) > 1;
@@ -121,15 +123,17 @@ static void begin_call(struct truss *t, struct truss_lwp *lwp, struct truss_sour
 		truss_summary_begin(lwp);
 	if (!t->options.only_count)
 		t->format->enter(t, lwp, source);
-	if (t->options.entries || sts_decode_never_returns(data->abi, data->number))
+	if (t->options.entries || (sts_decode_never_returns(data->abi, data->number) && !truss_call_replaced(call)))
 		end_call(t, lwp, source, TRUSS_UNFINISHED);
 }
 
 static void on_enter(struct truss *t, const struct stasis_event *e)
 {
 	struct truss_source source = source_of(t, e->pid);
+	struct truss_lwp *lwp = track(t, e->pid, e->tid);
 
-	begin_call(t, track(t, e->pid, e->tid), &source, &e->data.syscall);
+	truss_tamper_enter(t, lwp, e);
+	begin_call(t, lwp, &source, &e->data.syscall);
 }
 
 /* Where execvp(3) finds it. */
@@ -167,15 +171,17 @@ static void show_launch(struct truss *t, const struct stasis_event *e)
 }
 
 /* The exit of a call whose entry we did not show: unwanted, made by our launch, or under way when we attached. */
-static bool begin_late(struct truss *t, const struct stasis_event *e, struct truss_call *call)
+static bool begin_late(struct truss *t, const struct stasis_event *e, struct truss_lwp *lwp)
 {
+	struct truss_source source = source_of(t, e->pid);
+
 	if (e->pid == t->command_pid && !t->launch_shown) {
 		t->launch_shown = true;
 		show_launch(t, e);
 		return false;
 	}
-	on_enter(t, e);
-	return call->active;
+	begin_call(t, lwp, &source, &e->data.syscall);
+	return lwp->call.active;
 }
 
 static void learn(struct truss *t, struct truss_lwp *lwp, struct truss_source *source,
@@ -187,14 +193,15 @@ static void learn(struct truss *t, struct truss_lwp *lwp, struct truss_source *s
 		lwp->comm_known = false;
 }
 
-static void on_leave(struct truss *t, const struct stasis_event *e)
+static void on_leave(struct truss *t, struct stasis_event *e)
 {
 	struct truss_lwp *lwp = track(t, e->pid, e->tid);
 	struct truss_call *call = &lwp->call;
 	struct truss_source source = source_of(t, e->pid);
 
+	truss_tamper_leave(t, lwp, e);
 	learn(t, lwp, &source, &e->data.syscall);
-	if (!call->active && !begin_late(t, e, call))
+	if (!call->active && !begin_late(t, e, lwp))
 		return;
 	/* An exec may have changed the ABI: what was called is told by the entry. */
 	enum stasis_abi abi = call->data.abi;
@@ -240,14 +247,18 @@ static void on_exec(struct truss *t, struct truss_lwp *leader, const struct stas
 	pid_t former = e->data.exec.former_tid;
 
 	leader->comm_known = false;
+	truss_delay_forget(t, leader);
 	if (t->options.tree)
 		truss_tree_note(t, leader, e);
 	if (former != e->pid) {
 		struct truss_lwp *old = track(t, e->pid, former);
 		struct truss_call call = old->call;
+		struct truss_count *counts = old->counts;
 
 		old->call = leader->call;
 		leader->call = call;
+		old->counts = leader->counts;
+		leader->counts = counts;
 		leader->call.shown = false;
 		forget(t, old);
 	}
@@ -311,10 +322,12 @@ static void on_event(struct truss *t, struct truss_lwp *lwp, const struct stasis
 	show_event(t, lwp, e);
 }
 
-static void show(struct truss *t, const struct stasis_event *e)
+static void show(struct truss *t, struct stasis_event *e)
 {
 	bool dead = e->kind == STASIS_EVENT_EXITED || e->kind == STASIS_EVENT_KILLED;
 
+	if (e->kind == STASIS_EVENT_SIGNAL)
+		truss_tamper_signal(t, e);
 	if (e->kind == STASIS_EVENT_SYSCALL_ENTER)
 		on_enter(t, e);
 	else if (e->kind == STASIS_EVENT_SYSCALL_EXIT)
@@ -409,6 +422,7 @@ static int run(struct truss *t)
 	struct stasis_event e;
 
 	for (;;) {
+		truss_delay_end(t);
 		int r = stasis_wait(t->session, 0, -1, &e);
 
 		if (r == STASIS_E_NO_TRACEE)
@@ -424,7 +438,10 @@ static int run(struct truss *t)
 		}
 		truss_place_event(t, &e);
 		show(t, &e);
-		resume(t, &e);
+		if (t->hold >= 0)
+			truss_delay_begin(t, &e);
+		else
+			resume(t, &e);
 		if (t->out.failed)
 			return STS_EXIT_FAILURE;
 	}
@@ -579,7 +596,7 @@ static void free_lwps(struct truss *t)
 
 int sts_cmd_truss(int argc, char **argv)
 {
-	struct truss t = {0};
+	struct truss t = {.hold = -1};
 	int status = truss_options_parse(argc, argv, &t.options);
 
 	if (status >= 0) {
@@ -595,6 +612,7 @@ int sts_cmd_truss(int argc, char **argv)
 	if (t.out.file && !truss_output_close(&t.out))
 		status = STS_EXIT_FAILURE;
 	free_lwps(&t);
+	truss_tamper_free(&t);
 	truss_rings_forget(&t.rings, 0);
 	truss_summary_free(&t);
 	truss_tree_free(&t);

@@ -33,6 +33,10 @@ static const char usage[] =
 	"  -z, -Z                   calls that succeed; calls that fail\n"
 	"  -e status=SET            successful, failed, unfinished, detached\n"
 	"  -e signal=SET            signals: names, all, none\n"
+	"  -e inject=SET:WHAT[:WHAT...][:when=FIRST[..LAST][+[STEP]]]\n"
+	"                           do to these calls: error=NAME, retval=N, signal=NAME, syscall=NAME,\n"
+	"                           delay_enter=TIME, delay_exit=TIME, poke_enter=, poke_exit=@argN=HEX\n"
+	"  -e fault=SET[:error=NAME][:when=...]  let them fail (ENOSYS)\n"
 	"  -e event=all|none        births, execs, LWPs and job control\n"
 	"  -s, --string-limit=N     show N bytes of strings (32)\n"
 	"  -v, --no-abbrev          show every field of structures, the whole environment\n"
@@ -66,7 +70,9 @@ enum {
 	OPT_NO_RESULTS,
 	OPT_JSON,
 	OPT_TREE,
-	OPT_INTERVAL
+	OPT_INTERVAL,
+	OPT_INJECT,
+	OPT_FAULT
 };
 
 static const struct option long_options[] = {
@@ -92,6 +98,8 @@ static const struct option long_options[] = {
 	{"failed-only", no_argument, NULL, 'Z'},
 	{"signal", required_argument, NULL, OPT_SIGNAL},
 	{"status", required_argument, NULL, OPT_STATUS},
+	{"inject", required_argument, NULL, OPT_INJECT},
+	{"fault", required_argument, NULL, OPT_FAULT},
 	{"relative-timestamps", optional_argument, NULL, 'r'},
 	{"absolute-timestamps", optional_argument, NULL, OPT_CLOCK},
 	{"timestamps", optional_argument, NULL, OPT_CLOCK},
@@ -157,8 +165,9 @@ static int parse_calls(const char *expression, struct sts_call_filter *filter)
 	return r < 0 ? out_of_memory() : GO_ON;
 }
 
-static int list_set(const char *expression)
+static int list_set(struct truss_options *o, char *expression)
 {
+
 	struct sts_call_filter filter;
 	const char *name;
 	size_t at = 0;
@@ -219,6 +228,23 @@ static int set_events(struct truss_options *o, char *which)
 	return GO_ON;
 }
 
+static int add_injection(struct truss_options *o, char *text, bool fault)
+{
+	int r = truss_injections_add(&o->injections, text, fault);
+
+	return r == -EINVAL ? STS_EXIT_USAGE : r < 0 ? out_of_memory() : GO_ON;
+}
+
+static int add_inject(struct truss_options *o, char *text)
+{
+	return add_injection(o, text, false);
+}
+
+static int add_fault(struct truss_options *o, char *text)
+{
+	return add_injection(o, text, true);
+}
+
 /* The names before the equals sign of -e, those that strace takes too. */
 static const struct {
 	const char *name;
@@ -226,7 +252,8 @@ static const struct {
 } qualifiers[] = {
 	{"trace=", set_trace}, {"t=", set_trace},	  {"signal=", set_signals}, {"signals=", set_signals},
 	{"s=", set_signals},   {"status=", set_statuses}, {"event=", set_events},   {"fd=", set_fds},
-	{"fds=", set_fds},     {"trace-fds=", set_fds},	  {"trace-fd=", set_fds},
+	{"fds=", set_fds},     {"trace-fds=", set_fds},	  {"trace-fd=", set_fds},   {"inject=", add_inject},
+	{"fault=", add_fault},
 };
 
 static int set_expression(struct truss_options *o, char *text)
@@ -238,11 +265,12 @@ static int set_expression(struct truss_options *o, char *text)
 			return qualifiers[i].set(o, text + len);
 	}
 	if (strchr(text, '='))
-		return sts_usage_error("truss", "'%s': -e knows trace=, signal=, status=, fd= and event=", text);
+		return sts_usage_error(
+			"truss", "'%s': -e knows trace=, signal=, status=, fd=, event=, inject= and fault=", text);
 	return set_trace(o, text);
 }
 
-static int set_limit(struct truss_options *o, const char *text)
+static int set_limit(struct truss_options *o, char *text)
 {
 	char *end;
 
@@ -254,8 +282,9 @@ static int set_limit(struct truss_options *o, const char *text)
 	return GO_ON;
 }
 
-static int set_variable(const char *text)
+static int set_variable(struct truss_options *o, char *text)
 {
+
 	const char *equals = strchr(text, '=');
 	char *name = equals ? strndup(text, equals - text) : strdup(text);
 	int r = !name || !*name ? -1 : equals ? setenv(name, equals + 1, 1) : unsetenv(name);
@@ -264,7 +293,7 @@ static int set_variable(const char *text)
 	return r == 0 ? GO_ON : sts_usage_error("truss", "'%s' sets no variable", text);
 }
 
-static int set_sort(struct truss_options *o, const char *name)
+static int set_sort(struct truss_options *o, char *name)
 {
 	int sort = truss_sort_parse(name);
 
@@ -274,7 +303,7 @@ static int set_sort(struct truss_options *o, const char *name)
 	return GO_ON;
 }
 
-static int set_interval(struct truss_options *o, const char *text)
+static int set_interval(struct truss_options *o, char *text)
 {
 	char *end;
 	unsigned long n = strtoul(text, &end, 10);
@@ -285,7 +314,7 @@ static int set_interval(struct truss_options *o, const char *text)
 	return GO_ON;
 }
 
-static int set_placement(struct truss_options *o, const char *where)
+static int set_placement(struct truss_options *o, char *where)
 {
 	static const char *const names[] = {"auto", "shared", "free"};
 
@@ -333,7 +362,7 @@ static int set_digits(const char *text, int *digits)
 }
 
 /* "[format:]none|time|unix", "[precision:]s|ms|us|ns", both with a comma between. */
-static int set_clock(struct truss_options *o, const char *text)
+static int set_clock(struct truss_options *o, char *text)
 {
 	o->clock = TRUSS_CLOCK_DAY;
 	for (const char *word = text; word && *word; word += *word == ',') {
@@ -357,108 +386,157 @@ static int set_clock(struct truss_options *o, const char *text)
 	return GO_ON;
 }
 
-static int one_option(struct truss_options *o, int option, char *arg)
+static int set_output(struct truss_options *o, char *name)
+{
+	o->output = name;
+	return GO_ON;
+}
+
+static int set_relative(struct truss_options *o, char *precision)
+{
+	o->relative = true;
+	return set_digits(precision, &o->relative_digits);
+}
+
+static int set_durations(struct truss_options *o, char *precision)
+{
+	o->durations = true;
+	return set_digits(precision, &o->duration_digits);
+}
+
+static int add_path(struct truss_options *o, char *pattern)
+{
+	return truss_paths_add(&o->paths, pattern) < 0 ? out_of_memory() : GO_ON;
+}
+
+static int set_color(struct truss_options *o, char *when)
+{
+	o->color = when;
+	return sts_color_wanted(when, stderr) < 0
+		       ? sts_usage_error("truss", "--color is auto, always or never, not '%s'", when)
+		       : GO_ON;
+}
+
+static int add_hex(struct truss_options *o)
+{
+	o->decode_flags |=
+		o->decode_flags & STASIS_DECODE_HEX_STRINGS ? STASIS_DECODE_ALL_HEX : STASIS_DECODE_HEX_STRINGS;
+	return GO_ON;
+}
+
+static int set_count(struct truss_options *o, bool only)
+{
+	o->count = true;
+	o->only_count = only;
+	return GO_ON;
+}
+
+static int show_help(void)
+{
+	fputs(usage, stdout);
+	return sts_output_end(0);
+}
+
+/* Options that are but noted. */
+static const struct {
+	int option;
+	size_t flag;
+} flags[] = {
+	{OPT_NO_FOLLOW, offsetof(struct truss_options, no_follow)},
+	{'y', offsetof(struct truss_options, fd_paths)},
+	{OPT_TREE, offsetof(struct truss_options, tree)},
+	{OPT_JSON, offsetof(struct truss_options, json)},
+	{OPT_SECCOMP, offsetof(struct truss_options, seccomp)},
+	{OPT_NO_SECCOMP, offsetof(struct truss_options, no_seccomp)},
+	{OPT_NO_RESULTS, offsetof(struct truss_options, entries)},
+	{OPT_SPLIT, offsetof(struct truss_options, split)},
+	{'q', offsetof(struct truss_options, quiet)},
+};
+
+/* Options with a value. */
+static const struct {
+	int option;
+	int (*set)(struct truss_options *o, char *value);
+} setters[] = {
+	{'p', add_pids},
+	{'o', set_output},
+	{'e', set_expression},
+	{'s', set_limit},
+	{OPT_CLOCK, set_clock},
+	{'r', set_relative},
+	{'T', set_durations},
+	{'S', set_sort},
+	{OPT_INTERVAL, set_interval},
+	{OPT_PLACEMENT, set_placement},
+	{'E', set_variable},
+	{OPT_LIST_SET, list_set},
+	{OPT_FD, set_fds},
+	{OPT_SIGNAL, set_signals},
+	{OPT_STATUS, set_statuses},
+	{OPT_INJECT, add_inject},
+	{OPT_FAULT, add_fault},
+	{'P', add_path},
+	{OPT_COLOR, set_color},
+};
+
+static int other_option(struct truss_options *o, int option)
 {
 	switch (option) {
 	case 'f':
+	case 'w': /* both always */
 		return GO_ON;
-	case OPT_NO_FOLLOW:
-		o->no_follow = true;
-		return GO_ON;
-	case 'p':
-		return add_pids(o, arg);
-	case 'o':
-		o->output = arg;
-		return GO_ON;
-	case 'e':
-		return set_expression(o, arg);
-	case 's':
-		return set_limit(o, arg);
 	case 'v':
 		o->decode_flags |= STASIS_DECODE_VERBOSE;
 		return GO_ON;
 	case 'x':
-		o->decode_flags |=
-			o->decode_flags & STASIS_DECODE_HEX_STRINGS ? STASIS_DECODE_ALL_HEX : STASIS_DECODE_HEX_STRINGS;
-		return GO_ON;
-	case 'y':
-		o->fd_paths = true;
-		return GO_ON;
+		return add_hex(o);
 	case 't':
 		add_clock(o);
 		return GO_ON;
-	case OPT_CLOCK:
-		return set_clock(o, arg);
-	case 'r':
-		o->relative = true;
-		return set_digits(arg, &o->relative_digits);
-	case 'T':
-		o->durations = true;
-		return set_digits(arg, &o->duration_digits);
 	case 'c':
 	case 'C':
-		o->count = true;
-		o->only_count = option == 'c';
-		return GO_ON;
-	case 'w': /* always */
-		return GO_ON;
-	case 'S':
-		return set_sort(o, arg);
-	case OPT_INTERVAL:
-		return set_interval(o, arg);
-	case OPT_TREE:
-		o->tree = true;
-		return GO_ON;
-	case OPT_JSON:
-		o->json = true;
-		return GO_ON;
-	case OPT_SECCOMP:
-		o->seccomp = true;
-		return GO_ON;
-	case OPT_NO_SECCOMP:
-		o->no_seccomp = true;
-		return GO_ON;
-	case OPT_NO_RESULTS:
-		o->entries = true;
-		return GO_ON;
-	case OPT_PLACEMENT:
-		return set_placement(o, arg);
-	case OPT_SPLIT:
-		o->split = true;
-		return GO_ON;
-	case 'E':
-		return set_variable(arg);
-	case 'q':
-		o->quiet = true;
-		return GO_ON;
-	case OPT_LIST_SET:
-		return list_set(arg);
-	case OPT_FD:
-		return set_fds(o, arg);
-	case OPT_SIGNAL:
-		return set_signals(o, arg);
-	case OPT_STATUS:
-		return set_statuses(o, arg);
-	case 'P':
-		return truss_paths_add(&o->paths, arg) < 0 ? out_of_memory() : GO_ON;
+		return set_count(o, option == 'c');
 	case 'z':
-		o->statuses = TRUSS_SUCCESSFUL;
-		return GO_ON;
 	case 'Z':
-		o->statuses = TRUSS_FAILED;
+		o->statuses = option == 'z' ? TRUSS_SUCCESSFUL : TRUSS_FAILED;
 		return GO_ON;
-	case OPT_COLOR:
-		o->color = arg;
-		return sts_color_wanted(arg, stderr) < 0
-			       ? sts_usage_error("truss", "--color is auto, always or never, not '%s'", arg)
-			       : GO_ON;
 	case 'h':
-		fputs(usage, stdout);
-		return sts_output_end(0);
+		return show_help();
 	default:
 		fputs("Try 'stasis truss --help'.\n", stderr);
 		return STS_EXIT_USAGE;
 	}
+}
+
+static int one_option(struct truss_options *o, int option, char *arg)
+{
+	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+		if (flags[i].option == option) {
+			*(bool *)((char *)o + flags[i].flag) = true;
+			return GO_ON;
+		}
+	for (size_t i = 0; i < sizeof setters / sizeof *setters; i++)
+		if (setters[i].option == option)
+			return setters[i].set(o, arg);
+	return other_option(o, option);
+}
+
+/* What does not go together. */
+static int check(const struct truss_options *o)
+{
+	if (!o->command && o->n_pids == 0)
+		return sts_usage_error("truss", "a command or -p PID is needed");
+	if (o->command && o->n_pids > 0)
+		return sts_usage_error("truss", "a command and -p do not go together");
+	if (o->tree && o->json)
+		return sts_usage_error("truss", "--tree is text; the records of --json tell the family");
+	if (o->entries && (o->count || o->statuses != TRUSS_ANY_STATUS || o->durations))
+		return sts_usage_error("truss", "-c, -C, -T, -z, -Z and -e status need results");
+	if (o->entries && truss_injections_need_exits(&o->injections))
+		return sts_usage_error("truss", "syscall=, delay_exit= and poke_exit= need results");
+	if (o->interval && !o->count)
+		return sts_usage_error("truss", "--summary-interval needs -c or -C");
+	return GO_ON;
 }
 
 int truss_options_parse(int argc, char **argv, struct truss_options *ret)
@@ -482,22 +560,13 @@ int truss_options_parse(int argc, char **argv, struct truss_options *ret)
 	}
 	if (argv[optind])
 		ret->command = argv + optind;
-	if (!ret->command && ret->n_pids == 0)
-		return sts_usage_error("truss", "a command or -p PID is needed");
-	if (ret->command && ret->n_pids > 0)
-		return sts_usage_error("truss", "a command and -p do not go together");
-	if (ret->tree && ret->json)
-		return sts_usage_error("truss", "--tree is text; the records of --json tell the family");
-	if (ret->entries && (ret->count || ret->statuses != TRUSS_ANY_STATUS || ret->durations))
-		return sts_usage_error("truss", "-c, -C, -T, -z, -Z and -e status need results");
-	if (ret->interval && !ret->count)
-		return sts_usage_error("truss", "--summary-interval needs -c or -C");
-	return GO_ON;
+	return check(ret);
 }
 
 void truss_options_free(struct truss_options *o)
 {
 	truss_paths_free(&o->paths);
+	truss_injections_free(&o->injections);
 	free(o->fds.fds);
 	free(o->pids);
 }

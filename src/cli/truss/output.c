@@ -171,7 +171,7 @@ static void put_result(struct truss_output *out, const struct truss_call *call, 
 	while (out->column < RESULT_COLUMN - 1 && !out->failed)
 		put(out, " ");
 	put(out, " = %s", result);
-	if (out->options->durations && strcmp(result, "?") != 0)
+	if (out->options->durations && result[0] != '?')
 		put_duration(out, call);
 }
 

@@ -37,8 +37,10 @@ static bool has_named(const struct sts_call_filter *filter, const char *name)
 
 /* What is shown, and what else has to be known: names of threads, other tracers, who cares for CPUs, where rings are.
  */
-static void make_set(const struct sts_call_filter *filter, struct stasis_call_set *set)
+static void make_set(const struct truss_options *o, struct stasis_call_set *set)
 {
+	const struct sts_call_filter *filter = &o->calls;
+
 	static const char *const learnt_from[] = {"prctl", "ptrace", "sched_getaffinity", "sched_setaffinity"};
 	static const char *const rings[] = {"io_uring_setup", "mmap", "mmap2"};
 
@@ -53,6 +55,7 @@ static void make_set(const struct sts_call_filter *filter, struct stasis_call_se
 		add_named(set, learnt_from[i]);
 	for (size_t i = 0; has_named(filter, "io_uring_enter") && i < sizeof rings / sizeof *rings; i++)
 		add_named(set, rings[i]);
+	truss_injections_add_to(&o->injections, set);
 }
 
 static bool is_whole(const struct sts_call_filter *filter)
@@ -94,7 +97,7 @@ void truss_seccomp_ask(struct truss *t, struct stasis_call_set *set, struct stas
 		tell(t, why);
 		return;
 	}
-	make_set(&t->options.calls, set);
+	make_set(&t->options, set);
 	opts->calls = set;
 	opts->flags |= STASIS_SPAWN_FILTER;
 }

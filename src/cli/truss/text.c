@@ -46,10 +46,13 @@ static void leave(struct truss *t, struct truss_lwp *lwp, struct truss_source *s
 	const struct truss_call before = *call;
 	char result[RESULT_MAX];
 	struct sts_text text, result_text;
+	char marks[64];
 	bool exits = sts_decode_never_returns(call->data.abi, call->data.number);
 
 	if (status == TRUSS_UNFINISHED) {
-		truss_call_leave(&t->out, lwp->tid, call, exits ? ")" : " <unfinished ...>)", "?");
+		sts_text_init(&result_text, result, sizeof result);
+		sts_text_add(&result_text, "?%s", truss_tamper_marks(call, marks, sizeof marks));
+		truss_call_leave(&t->out, lwp->tid, call, exits ? ")" : " <unfinished ...>)", result);
 		return;
 	}
 	if (status == TRUSS_DETACHED) {
@@ -64,6 +67,7 @@ static void leave(struct truss *t, struct truss_lwp *lwp, struct truss_source *s
 			break;
 		*call = before;
 	}
+	sts_text_add(&result_text, "%s", truss_tamper_marks(call, marks, sizeof marks));
 	truss_call_leave(&t->out, lwp->tid, call, t->buffer, result);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* stasis truss: options (options.c), which calls are shown (filter.c), the decoder's questions
    (decode.c), what records look like (text.c, json.c), summaries (summary.c),
-   other tracers (tracers.c), the kernel's filter (seccomp.c), CPUs (place.c), the family
-   (tree.c), records on their way out (output.c), what is known of processes, and the loop (main.c). */
+   injections (inject.c, tamper.c), other tracers (tracers.c), the kernel's filter
+   (seccomp.c), CPUs (place.c), the family (tree.c), records on their way out (output.c), what is known of processes,
+   and the loop (main.c). */
 #ifndef STS_CLI_TRUSS_H
 #define STS_CLI_TRUSS_H
 
@@ -67,6 +68,46 @@ enum truss_sort {
 /* -1: there is no such order. */
 int truss_sort_parse(const char *name);
 
+enum truss_end { TRUSS_ENTER, TRUSS_EXIT };
+
+/* What is done to calls: -e inject, -e fault. */
+#define TRUSS_POKE_MAX 1024
+struct truss_poke {
+	bool leaving; /* at the exit, not at the entry */
+	unsigned arg; /* that points to it, from 0 on */
+	size_t len;
+	uint8_t bytes[TRUSS_POKE_MAX];
+};
+
+struct truss_injection {
+	struct sts_call_filter calls;
+	bool has_result;
+	int64_t result;
+	char *call; /* runs in its place, NULL: none does */
+	int signal; /* 0: none */
+	bool delays[2];
+	int64_t delay[2]; /* at which end, in nanoseconds */
+	struct truss_poke *pokes;
+	size_t n_pokes;
+	unsigned first, last, step; /* step 0: the first alone */
+};
+
+struct truss_injections {
+	struct truss_injection *list;
+	size_t n;
+};
+/* 0; -ENOMEM; -EINVAL: said what is wrong. text is changed. */
+int truss_injections_add(struct truss_injections *all, char *text, bool fault);
+void truss_injections_free(struct truss_injections *all);
+/* The calls that are seen for it. */
+void truss_injections_add_to(const struct truss_injections *all, struct stasis_call_set *set);
+bool truss_injections_need_exits(const struct truss_injections *all);
+/* The last one given for this call counts; NULL: none. */
+const struct truss_injection *truss_injections_find(const struct truss_injections *all, enum stasis_abi abi,
+						    uint64_t number);
+/* Is it the turn of the LWP's count-th call? */
+bool truss_injection_due(const struct truss_injection *in, unsigned count);
+
 struct truss_options {
 	char **command; /* NULL: attach */
 	pid_t *pids;
@@ -98,7 +139,8 @@ struct truss_options {
 	struct truss_fds fds;	  /* --fd */
 	unsigned statuses;	  /* of calls that are shown */
 	uint64_t signals;	  /* bit n-1: show signal n */
-	bool events;		  /* births, execs, LWPs */
+	struct truss_injections injections;
+	bool events; /* births, execs, LWPs */
 };
 
 /* Exit status to leave with, or -1 to go on. */
@@ -151,7 +193,17 @@ struct truss_call {
 	uint64_t cpu;	      /* the LWP's time on the CPU at the entry */
 	struct sts_json json; /* between the halves */
 	char *text;	      /* its first half */
+	/* What is done to it, NULL: nothing; also if it is not active, for it is not shown. */
+	const struct truss_injection *injection;
+	uint64_t number; /* of the call it was, if there is one */
+	unsigned count;	 /* the LWP's how-manieth */
 };
+
+/* It returns though it would not: the kernel does not run it. */
+static inline bool truss_call_replaced(const struct truss_call *call)
+{
+	return call->injection && call->injection->has_result;
+}
 
 /* Whom the decoder's questions are about. */
 struct truss_ring;
@@ -179,6 +231,11 @@ struct truss_lwp {
 	bool comm_known;
 	int cpu_fd; /* of its schedstat; 0: not open */
 	struct truss_call call;
+	struct truss_count *counts; /* of its calls, as far as injections need them */
+	uint64_t signals_injected;  /* bit n-1: signal n is on its way */
+	bool delayed;
+	struct timespec due; /* when it goes on, monotonic */
+	struct truss_lwp *next_delayed;
 	UT_hash_handle hh;
 };
 
@@ -205,6 +262,10 @@ struct truss {
 	bool command_done;
 	bool launch_shown; /* its execve */
 	struct truss_place place;
+	int64_t hold;		   /* nanoseconds that the LWP which reports now shall rest, -1: none */
+	struct truss_lwp *delayed; /* in the order of their turns */
+	timer_t delay_timer;
+	bool has_delay_timer;
 	struct truss_ring *rings;
 	struct truss_stat *stats;
 	struct truss_person *family, *alive; /* all of it; by pid, those alive */
@@ -237,6 +298,20 @@ void truss_json_end(struct truss *t, struct sts_text *out);
 
 /* At the exit of a call: if it was to trace what we trace, say why it failed. */
 void truss_tracers_refused(struct truss *t, struct truss_lwp *lwp, const struct stasis_event_syscall *call);
+
+/* Do to calls what was asked for: at the entry, before it is shown; at the exit, which may become another. */
+void truss_tamper_enter(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e);
+void truss_tamper_leave(struct truss *t, struct truss_lwp *lwp, struct stasis_event *e);
+/* A signal of ours looks as the kernel's do. */
+void truss_tamper_signal(struct truss *t, struct stasis_event *e);
+/* The marks of strace behind a result, "" if there are none. */
+const char *truss_tamper_marks(const struct truss_call *call, char *buf, size_t size);
+/* The LWP that has reported rests; those whose time has come go on; it is gone, or goes on under another id. */
+void truss_delay_begin(struct truss *t, const struct stasis_event *e);
+void truss_delay_end(struct truss *t);
+void truss_delay_forget(struct truss *t, struct truss_lwp *lwp);
+void truss_tamper_free(struct truss *t);
+void truss_tamper_forget(struct truss_lwp *lwp);
 
 /* Before the launch: ask for a filter, if there can be one; set is its room. After it: say if there is none. true:
  * there is. */
