@@ -125,6 +125,8 @@ static void add_call(struct truss *t, struct truss_lwp *lwp, struct truss_source
 		sts_text_add(out, ",\"error\":\"%s\"", strerrorname_np((int)-call->data.result));
 	if (call->injection)
 		add_injection(out, call);
+	if (t->options.stacks)
+		truss_stack_json(out, &call->stack);
 }
 
 static void leave(struct truss *t, struct truss_lwp *lwp, struct truss_source *source, unsigned status)
@@ -208,6 +210,8 @@ static void event(struct truss *t, struct truss_lwp *lwp, const struct stasis_ev
 	case STASIS_EVENT_SIGNAL:
 		add_signal(&out, e->data.signal.info.si_signo);
 		add_siginfo(&out, &e->data.signal.info);
+		if (t->options.stacks && !lwp->call.active)
+			truss_stack_json(&out, &lwp->call.stack);
 		break;
 	case STASIS_EVENT_JOB_STOP:
 		add_signal(&out, e->data.signal.info.si_signo);

@@ -55,6 +55,7 @@ static void forget(struct truss *t, struct truss_lwp *lwp)
 	truss_summary_forget(lwp);
 	truss_delay_forget(t, lwp);
 	truss_tamper_forget(lwp);
+	truss_stack_free(&lwp->call.stack);
 	free(lwp->call.text);
 	free(lwp);
 	t->out.many = HASH_COUNT(t->lwps) > 1;
@@ -121,6 +122,8 @@ static void begin_call(struct truss *t, struct truss_lwp *lwp, struct truss_sour
 	call->wanted = truss_call_looks_for(source, call, &t->options, false);
 	if (t->options.count)
 		truss_summary_begin(lwp);
+	if (t->options.stacks && !source->own)
+		truss_stack_take(t, lwp);
 	if (!t->options.only_count)
 		t->format->enter(t, lwp, source);
 	if (t->options.entries || (sts_decode_never_returns(data->abi, data->number) && !truss_call_replaced(call)))
@@ -188,6 +191,7 @@ static void learn(struct truss *t, struct truss_lwp *lwp, struct truss_source *s
 		  const struct stasis_event_syscall *data)
 {
 	truss_rings_track(source, data);
+	truss_stacks_learn(t, data);
 	truss_tracers_refused(t, lwp, data);
 	if (data->args[0] == PR_SET_NAME && strcmp(stasis_syscall_name(data->abi, data->number), "prctl") == 0)
 		lwp->comm_known = false;
@@ -223,8 +227,11 @@ static void put_event(struct truss *t, struct truss_lwp *lwp, const struct stasi
 
 static void on_signal(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e)
 {
-	if (t->options.signals & UINT64_C(1) << (e->data.signal.info.si_signo - 1))
-		put_event(t, lwp, e);
+	if (!(t->options.signals & UINT64_C(1) << (e->data.signal.info.si_signo - 1)))
+		return;
+	if (t->options.stacks && !lwp->call.active) /* what was interrupted */
+		truss_stack_take(t, lwp);
+	put_event(t, lwp, e);
 }
 
 static void on_birth(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e)
@@ -263,6 +270,7 @@ static void on_exec(struct truss *t, struct truss_lwp *leader, const struct stas
 		forget(t, old);
 	}
 	truss_rings_forget(&t->rings, e->pid);
+	truss_spaces_forget(t, e->pid);
 	if (t->options.events || former != e->pid)
 		put_event(t, leader, e);
 }
@@ -273,6 +281,7 @@ static void on_final(struct truss *t, struct truss_lwp *lwp, const struct stasis
 	if (!t->options.quiet)
 		put_event(t, lwp, e);
 	truss_rings_forget(&t->rings, e->pid);
+	truss_spaces_forget(t, e->pid);
 	if (e->pid == t->command_pid) {
 		t->command_status = e->data.exit.status;
 		t->command_done = true;
@@ -614,6 +623,7 @@ int sts_cmd_truss(int argc, char **argv)
 	free_lwps(&t);
 	truss_tamper_free(&t);
 	truss_rings_forget(&t.rings, 0);
+	truss_stacks_free(&t);
 	truss_summary_free(&t);
 	truss_tree_free(&t);
 	free(t.buffer);

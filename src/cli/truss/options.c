@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,6 +43,7 @@ static const char usage[] =
 	"  -v, --no-abbrev          show every field of structures, the whole environment\n"
 	"  -x, -xx                  show strings in hexadecimal, if not plain text; all of them\n"
 	"  -y, --decode-fds         show what descriptors lead to\n"
+	"  -k, --stack-traces       under each call, by whom it was made; -kk: with lines of the source\n"
 	"  -t, -tt, -ttt            time of day, with microseconds, in seconds since 1970\n"
 	"  -r, --relative-timestamps  time since the record before\n"
 	"  -T, --syscall-times      show how long each call took\n"
@@ -86,6 +88,7 @@ static const struct option long_options[] = {
 	{"env", required_argument, NULL, 'E'},
 	{"no-abbrev", no_argument, NULL, 'v'},
 	{"decode-fds", no_argument, NULL, 'y'},
+	{"stack-traces", optional_argument, NULL, 'k'},
 	{"quiet", no_argument, NULL, 'q'},
 	{"color", required_argument, NULL, OPT_COLOR},
 	{"help", no_argument, NULL, 'h'},
@@ -326,6 +329,15 @@ static int set_placement(struct truss_options *o, char *where)
 	return sts_usage_error("truss", "--placement is auto, shared or free, not '%s'", where);
 }
 
+/* -k, -kk, --stack-traces[=symbol|source] */
+static int add_stacks(struct truss_options *o, char *kind)
+{
+	if (kind && strcmp(kind, "symbol") != 0 && strcmp(kind, "source") != 0)
+		return sts_usage_error("truss", "--stack-traces is symbol or source, not '%s'", kind);
+	o->stacks = kind ? 1 + (strcmp(kind, "source") == 0) : o->stacks + 1;
+	return GO_ON;
+}
+
 /* -t, -tt, -ttt */
 static void add_clock(struct truss_options *o)
 {
@@ -476,6 +488,7 @@ static const struct {
 	{OPT_INJECT, add_inject},
 	{OPT_FAULT, add_fault},
 	{'P', add_path},
+	{'k', add_stacks},
 	{OPT_COLOR, set_color},
 };
 
@@ -534,6 +547,8 @@ static int check(const struct truss_options *o)
 		return sts_usage_error("truss", "-c, -C, -T, -z, -Z and -e status need results");
 	if (o->entries && truss_injections_need_exits(&o->injections))
 		return sts_usage_error("truss", "syscall=, delay_exit= and poke_exit= need results");
+	if (o->stacks && o->only_count)
+		return sts_usage_error("truss", "-k shows who made each call, and -c shows none");
 	if (o->interval && !o->count)
 		return sts_usage_error("truss", "--summary-interval needs -c or -C");
 	return GO_ON;
@@ -552,7 +567,7 @@ int truss_options_parse(int argc, char **argv, struct truss_options *ret)
 	static char name[] = "stasis truss"; /* what getopt(3) complains as */
 
 	argv[0] = name;
-	while ((option = getopt_long(argc, argv, "+fp:o:e:s:tTrvxyE:qhP:zZcCwS:", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+fp:o:e:s:tTrvxykE:qhP:zZcCwS:", long_options, NULL)) != -1) {
 		int r = one_option(ret, option, optarg);
 
 		if (r != GO_ON)

@@ -35,14 +35,14 @@ static bool has_named(const struct sts_call_filter *filter, const char *name)
 	return false;
 }
 
-/* What is shown, and what else has to be known: names of threads, other tracers, who cares for CPUs, where rings are.
- */
+/* What is shown, and what else has to be known: names of threads, other tracers, who cares for CPUs, where rings
+ * are, what is mapped. */
 static void make_set(const struct truss_options *o, struct stasis_call_set *set)
 {
 	const struct sts_call_filter *filter = &o->calls;
-
 	static const char *const learnt_from[] = {"prctl", "ptrace", "sched_getaffinity", "sched_setaffinity"};
 	static const char *const rings[] = {"io_uring_setup", "mmap", "mmap2"};
+	static const char *const maps[] = {"mmap", "mmap2", "munmap", "mprotect", "pkey_mprotect", "mremap"};
 
 	if (!filter->given) {
 		memset(set, 0xff, sizeof *set);
@@ -56,6 +56,8 @@ static void make_set(const struct truss_options *o, struct stasis_call_set *set)
 	for (size_t i = 0; has_named(filter, "io_uring_enter") && i < sizeof rings / sizeof *rings; i++)
 		add_named(set, rings[i]);
 	truss_injections_add_to(&o->injections, set);
+	for (size_t i = 0; o->stacks && i < sizeof maps / sizeof *maps; i++)
+		add_named(set, maps[i]);
 }
 
 static bool is_whole(const struct sts_call_filter *filter)

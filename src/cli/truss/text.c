@@ -40,7 +40,7 @@ static void enter(struct truss *t, struct truss_lwp *lwp, struct truss_source *s
 	truss_call_enter(&t->out, lwp->tid, &lwp->call, t->buffer);
 }
 
-static void leave(struct truss *t, struct truss_lwp *lwp, struct truss_source *source, unsigned status)
+static void show_call(struct truss *t, struct truss_lwp *lwp, struct truss_source *source, unsigned status)
 {
 	struct truss_call *call = &lwp->call;
 	const struct truss_call before = *call;
@@ -69,6 +69,12 @@ static void leave(struct truss *t, struct truss_lwp *lwp, struct truss_source *s
 	}
 	sts_text_add(&result_text, "%s", truss_tamper_marks(call, marks, sizeof marks));
 	truss_call_leave(&t->out, lwp->tid, call, t->buffer, result);
+}
+
+static void leave(struct truss *t, struct truss_lwp *lwp, struct truss_source *source, unsigned status)
+{
+	show_call(t, lwp, source, status);
+	truss_stack_show(t, &lwp->call.stack);
 }
 
 static void show_signal(struct truss *t, const struct stasis_event *e)
@@ -114,6 +120,8 @@ static void event(struct truss *t, struct truss_lwp *lwp, const struct stasis_ev
 	switch (e->kind) {
 	case STASIS_EVENT_SIGNAL:
 		show_signal(t, e);
+		if (!lwp->call.active)
+			truss_stack_show(t, &lwp->call.stack);
 		break;
 	case STASIS_EVENT_LWP_CREATE:
 		line(t, e->tid, COLOR_EVENT, "~~~ lwp-create: by %d ~~~", e->data.lwp.creator);

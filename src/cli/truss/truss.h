@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* stasis truss: options (options.c), which calls are shown (filter.c), the decoder's questions
-   (decode.c), what records look like (text.c, json.c), summaries (summary.c),
+   (decode.c), who called (stack.c), what records look like (text.c, json.c), summaries (summary.c),
    injections (inject.c, tamper.c), other tracers (tracers.c), the kernel's filter
    (seccomp.c), CPUs (place.c), the family (tree.c), records on their way out (output.c), what is known of processes,
    and the loop (main.c). */
@@ -115,6 +115,7 @@ struct truss_options {
 	bool no_follow;
 	bool quiet;
 	bool json;
+	unsigned stacks; /* -k: 1, with lines of the source 2 */
 	bool tree;
 	bool count;	 /* -c, -C */
 	bool only_count; /* -c */
@@ -181,6 +182,19 @@ struct truss_time {
 struct truss_time truss_now(void);
 int64_t truss_nanoseconds(const struct timespec *from, const struct timespec *to);
 
+/* One function that has called another. */
+struct sts_site;
+struct truss_frame {
+	uint64_t address;
+	const char *module;	     /* the file, NULL if there is none */
+	uint64_t module_offset;	     /* the address that the file was linked for */
+	const struct sts_site *site; /* NULL: nothing is known */
+};
+struct truss_stack {
+	struct truss_frame *frames; /* the innermost first; names are kept to the end */
+	size_t n, room;
+};
+
 /* One call of an LWP, from entry to exit. */
 struct truss_call {
 	bool active; /* between the two */
@@ -197,6 +211,7 @@ struct truss_call {
 	const struct truss_injection *injection;
 	uint64_t number; /* of the call it was, if there is one */
 	unsigned count;	 /* the LWP's how-manieth */
+	struct truss_stack stack;
 };
 
 /* It returns though it would not: the kernel does not run it. */
@@ -267,6 +282,8 @@ struct truss {
 	timer_t delay_timer;
 	bool has_delay_timer;
 	struct truss_ring *rings;
+	struct truss_space *spaces; /* of -k: by pid, what is mapped where; files */
+	struct truss_module *modules;
 	struct truss_stat *stats;
 	struct truss_person *family, *alive; /* all of it; by pid, those alive */
 	bool refusal_told;
@@ -295,6 +312,17 @@ extern const struct truss_format truss_text, truss_json;
 /* Other records of JSON: begin, add members, end. */
 void truss_json_begin(struct truss *t, struct sts_text *out, const char *kind);
 void truss_json_end(struct truss *t, struct sts_text *out);
+
+/* -k. An LWP rests at its call: who made it. A call has returned: what may it have mapped. A process ended or runs
+ * another program (0: all). */
+void truss_stack_take(struct truss *t, struct truss_lwp *lwp);
+void truss_stacks_learn(struct truss *t, const struct stasis_event_syscall *call);
+void truss_spaces_forget(struct truss *t, pid_t pid);
+void truss_stacks_free(struct truss *t);
+void truss_stack_free(struct truss_stack *stack);
+/* As lines below the call; as a member. */
+void truss_stack_show(struct truss *t, const struct truss_stack *stack);
+void truss_stack_json(struct sts_text *out, const struct truss_stack *stack);
 
 /* At the exit of a call: if it was to trace what we trace, say why it failed. */
 void truss_tracers_refused(struct truss *t, struct truss_lwp *lwp, const struct stasis_event_syscall *call);

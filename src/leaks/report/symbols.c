@@ -6,7 +6,6 @@
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
-#include <libiberty/demangle.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,8 @@
 #include <unistd.h>
 
 #include "leaks/report/report.h"
-#include "leaks/report/units.h"
+#include "symbols/names.h"
+#include "symbols/units.h"
 
 struct sts_symbols {
 	Dwfl *dwfl;
@@ -60,7 +60,7 @@ static bool in_time(struct work *w)
 
 static const Dwfl_Callbacks callbacks = {
 	.find_elf = dwfl_build_id_find_elf,
-	.find_debuginfo = dwfl_standard_find_debuginfo,
+	.find_debuginfo = sts_find_debuginfo,
 	.section_address = dwfl_offline_section_address,
 };
 
@@ -116,7 +116,7 @@ static struct sts_symbols *symbols_of(struct work *w, struct sts_leak_module *m)
 
 static const char *demangled(struct sts_leak_report *r, const char *name)
 {
-	char *text = cplus_demangle(name, DMGL_PARAMS | DMGL_ANSI | DMGL_AUTO);
+	char *text = sts_demangle(name);
 
 	return text ? sts_leak_report_keep(r, text) : name;
 }
@@ -177,17 +177,13 @@ static struct sts_line *add_line(struct sts_leak_stack *stack, const struct sts_
 
 static void add_source(Dwarf_Die *unit, Dwarf_Addr pc, struct sts_line *line)
 {
-	Dwarf_Line *source = dwarf_getsrc_die(unit, pc);
-	const char *file = source ? dwarf_linesrc(source, NULL, NULL) : NULL;
-	int number = 0, column = 0;
+	struct sts_source source;
 
-	if (!file)
+	if (!sts_source_find(unit, pc, &source))
 		return;
-	if (dwarf_lineno(source, &number) == 0)
-		line->line = number;
-	if (dwarf_linecol(source, &column) == 0)
-		line->column = column;
-	line->file = file;
+	line->file = source.file;
+	line->line = source.line;
+	line->column = source.column;
 }
 
 /* The innermost function first; true if its own name was found too. */
@@ -259,9 +255,6 @@ void sts_symbols_add(struct sts_leak_report *r, int budget_ms)
 {
 	struct work w = {.report = r, .until_ms = clock_ms() + budget_ms};
 
-	/* Without being asked, nothing is fetched over a network. */
-	if (!getenv("STASIS_DEBUGINFOD"))
-		unsetenv("DEBUGINFOD_URLS");
 	for (size_t i = 0; i < r->n_leaks; i++) {
 		struct sts_leak_stack *stack = r->leaks[i].stack;
 

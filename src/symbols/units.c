@@ -6,7 +6,7 @@
 #include <elfutils/libdw.h>
 #include <stdlib.h>
 
-#include "leaks/report/units.h"
+#include "symbols/units.h"
 
 enum { BETWEEN_QUESTIONS = 256 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which compilation unit of a module holds an address. */
-#ifndef STS_LEAKS_UNITS_H
-#define STS_LEAKS_UNITS_H
+#ifndef STS_SYMBOLS_UNITS_H
+#define STS_SYMBOLS_UNITS_H
 
 #include <elfutils/libdwfl.h>
 #include <stdbool.h>
