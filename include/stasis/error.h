@@ -57,6 +57,12 @@ enum stasis_error_code {
 	STASIS_E_BAD_ARGUMENT = -5020,
 	/** The tracee runs under a filter of the session's and cannot live without it: see STASIS_SPAWN_FILTER. */
 	STASIS_E_FILTERED = -5021,
+	/**
+	 * The helper task of this isolated session was killed from outside. The
+	 * kernel has dealt with the tracees as the death policy says; of the
+	 * session nothing works any more but stasis_session_destroy().
+	 */
+	STASIS_E_TRACER_DEAD = -5022,
 
 	/* Why a process may not be traced; each has a remedy in the last-error record. */
 	/** The kernel said EPERM and no cause below could be found. */

@@ -13,7 +13,10 @@
  *    and children are never touched; the session has a pollable descriptor; and
  *    if the program dies, even by SIGKILL, the helper lives long enough to kill
  *    the tracees or to let them go in good order.
- *    Tracees launched from it have the helper as their parent.
+ *    Tracees launched from it have the helper as their parent. Should the
+ *    helper itself be killed from outside, the kernel kills or frees the
+ *    tracees as the death policy says (breakpoints stay in the memory of those
+ *    that live), and every call returns STASIS_E_TRACER_DEAD.
  *
  *  - direct (STASIS_SESSION_DIRECT): the thread that created the session is the
  *    tracer. Only that thread may use the session (others get
@@ -107,7 +110,8 @@ STASIS_API STASIS_CHECK int stasis_session_fd(struct stasis_session *session);
  */
 STASIS_API void stasis_session_wake(struct stasis_session *session);
 
-/** The process id that tracees see as their tracer: the helper's, or the caller's own in a direct session. */
+/** The process id that tracees see as their tracer: the helper's, or the caller's own in a direct session.
+ * STASIS_E_TRACER_DEAD if the helper was killed. */
 STASIS_API pid_t stasis_session_tracer_pid(struct stasis_session *session);
 
 /** Change the death policy for one tracee, which need not be stopped. @return 0, STASIS_E_NOT_TRACED, STASIS_E_GONE,

@@ -41,6 +41,7 @@ static const struct code codes[] = {
 	CODE(BAD_STATE, EINVAL, "The request makes no sense in the tracee's present state"),
 	CODE(BAD_ARGUMENT, EINVAL, "An argument is out of range"),
 	CODE(FILTERED, EBUSY, "The tracee runs under a filter that needs its tracer"),
+	CODE(TRACER_DEAD, EOWNERDEAD, "The session's helper task was killed"),
 	CODE(PERM, EPERM, "The kernel does not permit it, for a reason unknown"),
 	CODE(PERM_YAMA, EPERM, "Yama's ptrace_scope forbids it"),
 	CODE(PERM_CREDENTIALS, EPERM, "The process belongs to another user or has more capabilities"),

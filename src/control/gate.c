@@ -26,7 +26,8 @@ struct request {
 	bool look;	       /* see sts_gate_look() */
 	void *arg;
 	int result;
-	_Atomic int done; /* futex: enum progress */
+	_Atomic int done; /* enum progress */
+	unsigned bell;	  /* the bit by which its sleeper is woken */
 	pid_t pid;	  /* wait: of whom */
 	int64_t deadline; /* wait: INT64_MAX for never */
 	struct stasis_event *event;
@@ -61,6 +62,9 @@ struct sts_gate {
 	int request_fd;
 	_Atomic int asleep; /* the helper wants request_fd written to */
 	_Atomic int queued; /* requests that it has not taken */
+	_Atomic int bell;   /* futex of all who sleep for a request: changes whenever one of them may go on */
+	_Atomic unsigned n_posted;
+	_Atomic bool dead; /* the helper has ended: what is not done never will be */
 	struct spin host_spin, helper_spin;
 	bool ready_shown;		  /* as ready_fd was set last */
 	_Atomic(struct request *) posted; /* newest first; no lock: the host may be killed at any moment */
@@ -115,6 +119,7 @@ static bool is_positive(int value)
 
 static void post(struct sts_gate *gate, struct request *request)
 {
+	request->bell = 1U << atomic_fetch_add_explicit(&gate->n_posted, 1, memory_order_relaxed) % 32;
 	request->older = atomic_load(&gate->posted);
 	while (!atomic_compare_exchange_weak(&gate->posted, &request->older, request))
 		;
@@ -128,13 +133,27 @@ static bool is_done(struct request *request)
 	return atomic_load_explicit(&request->done, memory_order_acquire) == DONE;
 }
 
-/* 0, or -EINTR: a signal handler of the caller's has run. */
-static int sleep_for(struct request *request)
+/* Done, or never to be. The helper may be killed at any moment; what it has done until then counts. */
+static bool is_over(struct sts_gate *gate, struct request *request)
 {
-	int pending = PENDING;
+	return atomic_load(&gate->dead) || is_done(request);
+}
+
+static int result_of(struct request *request)
+{
+	return is_done(request) ? request->result : STASIS_E_TRACER_DEAD;
+}
+
+/* 0, or -EINTR: a signal handler of the caller's has run. */
+static int sleep_for(struct sts_gate *gate, struct request *request)
+{
+	int bell = atomic_load(&gate->bell), pending = PENDING;
 
 	atomic_compare_exchange_strong(&request->done, &pending, SLEPT_FOR);
-	return syscall(SYS_futex, &request->done, FUTEX_WAIT_PRIVATE, SLEPT_FOR, NULL, NULL, 0) < 0 ? -errno : 0;
+	if (is_over(gate, request))
+		return 0;
+	long r = syscall(SYS_futex, &gate->bell, FUTEX_WAIT_BITSET_PRIVATE, bell, NULL, NULL, request->bell);
+	return r < 0 ? -errno : 0;
 }
 
 static int call_helper(struct stasis_session *s, struct request *request)
@@ -142,9 +161,9 @@ static int call_helper(struct stasis_session *s, struct request *request)
 	post(s->gate, request);
 	if (request->look && spin_until(&s->gate->host_spin, &request->done, is_done_value))
 		return request->result;
-	while (!is_done(request))
-		sleep_for(request);
-	return request->result;
+	while (!is_over(s->gate, request))
+		sleep_for(s->gate, request);
+	return result_of(request);
 }
 
 static bool may_call(const struct stasis_session *s)
@@ -185,12 +204,20 @@ void sts_gate_caller_mask(struct stasis_session *s, sigset_t *ret)
 
 /* --- isolated: the helper's side ------------------------------------------------------- */
 
-static void complete(struct request *request, int result)
+static void ring(struct sts_gate *gate, unsigned bits)
 {
+	atomic_fetch_add(&gate->bell, 1);
+	syscall(SYS_futex, &gate->bell, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, bits);
+}
+
+static void complete(struct sts_gate *gate, struct request *request, int result)
+{
+	unsigned bell = request->bell;
+
 	request->result = result;
-	/* Awake, the requester may be off with its stack already; a stray wake harms nobody. */
+	/* Awake, the requester may be off with its stack already. */
 	if (atomic_exchange(&request->done, DONE) == SLEPT_FOR)
-		syscall(SYS_futex, &request->done, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+		ring(gate, bell);
 }
 
 /* All that was posted so far; the oldest of it. */
@@ -232,7 +259,7 @@ static bool run_requests(struct stasis_session *s)
 
 		more |= !look;
 		if (request->fn)
-			complete(request, request->fn(s, request->arg));
+			complete(gate, request, request->fn(s, request->arg));
 		else
 			TAILQ_INSERT_TAIL(&gate->waiters, request, link);
 		looks += look;
@@ -293,7 +320,7 @@ static void serve_waiters(struct stasis_session *s, bool idle)
 		if (r > 0)
 			continue;
 		TAILQ_REMOVE(&s->gate->waiters, request, link);
-		complete(request, r);
+		complete(s->gate, request, r);
 	}
 	if (woken)
 		atomic_store(&s->gate->wake, 0);
@@ -305,7 +332,7 @@ static void fail_waiters(struct stasis_session *s, int error)
 
 	while ((request = TAILQ_FIRST(&s->gate->waiters))) {
 		TAILQ_REMOVE(&s->gate->waiters, request, link);
-		complete(request, error);
+		complete(s->gate, request, error);
 	}
 }
 
@@ -387,6 +414,16 @@ static void helper_main(void *arg)
 		sts_session_shutdown(s);
 }
 
+/* It ended as it should, or was killed: nobody sleeps on, and who polls is told to ask. */
+__attribute__((no_sanitize("thread"), noinline)) static void helper_over(void *arg)
+{
+	struct stasis_session *s = arg;
+
+	atomic_store(&s->gate->dead, true);
+	ring(s->gate, FUTEX_BITSET_MATCH_ANY);
+	fd_set_ready(s->gate->ready_fd, true);
+}
+
 /* --- waiting ------------------------------------------------------------------------------ */
 
 static int do_cancel(struct stasis_session *s, void *arg)
@@ -398,7 +435,7 @@ static int do_cancel(struct stasis_session *s, void *arg)
 		if (other != request)
 			continue;
 		TAILQ_REMOVE(&s->gate->waiters, request, link);
-		complete(request, STASIS_E_INTERRUPTED);
+		complete(s->gate, request, STASIS_E_INTERRUPTED);
 		break;
 	}
 	return 0;
@@ -407,10 +444,10 @@ static int do_cancel(struct stasis_session *s, void *arg)
 static int wait_isolated(struct stasis_session *s, struct request *request)
 {
 	post(s->gate, request);
-	while (!is_done(request))
-		if (sleep_for(request) == -EINTR)
+	while (!is_over(s->gate, request))
+		if (sleep_for(s->gate, request) == -EINTR)
 			call_helper(s, &(struct request){.fn = do_cancel, .arg = request});
-	return request->result;
+	return result_of(request);
 }
 
 static int direct_sleep(struct stasis_session *s, int64_t deadline)
@@ -557,7 +594,9 @@ int stasis_session_fd(struct stasis_session *session)
 
 pid_t stasis_session_tracer_pid(struct stasis_session *session)
 {
-	return session->direct ? session->host_pid : sts_os_task_pid(session->gate->task);
+	if (session->direct)
+		return session->host_pid;
+	return atomic_load(&session->gate->dead) ? STASIS_E_TRACER_DEAD : sts_os_task_pid(session->gate->task);
 }
 
 /* --- opening and closing --------------------------------------------------------------------------- */
@@ -603,7 +642,7 @@ static int open_isolated(struct stasis_session *s)
 	gate->request_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (gate->request_fd < 0)
 		return -errno;
-	int r = sts_os_task_start(helper_main, s, &gate->task);
+	int r = sts_os_task_start(helper_main, helper_over, s, &gate->task);
 	if (r < 0)
 		return r;
 	while (!atomic_load(&gate->started) && !sts_os_task_ended(gate->task))

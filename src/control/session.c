@@ -46,7 +46,14 @@ static int do_last_error(struct stasis_session *s, void *arg)
 void stasis_session_last_error(struct stasis_session *session, struct stasis_error_info *info_ret)
 {
 	memset(info_ret, 0, sizeof *info_ret);
-	(void)!sts_gate_call(session, do_last_error, info_ret);
+	if (sts_gate_call(session, do_last_error, info_ret) == STASIS_E_TRACER_DEAD)
+		*info_ret = (struct stasis_error_info){
+			.error = STASIS_E_TRACER_DEAD,
+			.sys_errno = EOWNERDEAD,
+			.operation = "ask the helper task",
+			.cause = "the helper task was killed from outside",
+			.remedy = "destroy the session and make another",
+		};
 }
 
 /* --- making and ending ---------------------------------------------------------------- */

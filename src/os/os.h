@@ -246,8 +246,11 @@ int sts_os_explain_eperm(pid_t pid, struct stasis_error_info *info);
 /* --- tracing task and its wake-up ---------------------------------------------------------- */
 
 struct sts_task; /* the helper task of an isolated session */
-/* Run fn(arg) on a task of its own that shares memory and files but is no thread of this process. */
-int sts_os_task_start(void (*fn)(void *), void *arg, struct sts_task **ret);
+/*
+ * Run fn(arg) on a task of its own that shares memory and files but is no thread of this process. When it has ended,
+ * killed perhaps, over(arg) is called on a thread that no sanitizer may look at.
+ */
+int sts_os_task_start(void (*fn)(void *), void (*over)(void *), void *arg, struct sts_task **ret);
 /* Wait for its end and free it. */
 void sts_os_task_join(struct sts_task *task);
 pid_t sts_os_task_pid(const struct sts_task *task);

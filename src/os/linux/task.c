@@ -49,7 +49,7 @@ int __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
 
 struct sts_task {
 	pthread_t parked;
-	void (*fn)(void *);
+	void (*fn)(void *), (*over)(void *);
 	void *arg;
 	pid_t pid; /* of the helper; negative: -errno of its clone */
 	_Atomic int ready, ended;
@@ -72,6 +72,7 @@ UNWATCHED static void announce(struct sts_task *task, pid_t pid)
 UNWATCHED static void announce_end(struct sts_task *task)
 {
 	atomic_store(&task->ended, 1);
+	task->over(task->arg);
 }
 
 UNWATCHED static void *park(void *arg)
@@ -108,13 +109,14 @@ static int start_parked(struct sts_task *task)
 	return -r;
 }
 
-int sts_os_task_start(void (*fn)(void *), void *arg, struct sts_task **ret)
+int sts_os_task_start(void (*fn)(void *), void (*over)(void *), void *arg, struct sts_task **ret)
 {
 	struct sts_task *task = calloc(1, sizeof *task);
 
 	if (!task)
 		return -ENOMEM;
 	task->fn = fn;
+	task->over = over;
 	task->arg = arg;
 	int r = start_parked(task);
 	if (r < 0) {
