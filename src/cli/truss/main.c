@@ -45,6 +45,7 @@ static struct truss_lwp *track(struct truss *t, pid_t pid, pid_t tid)
 	lwp->tid = tid;
 	HASH_ADD_INT(t->lwps, tid, lwp);
 	truss_place_new(t, tid);
+	truss_lwp_identify(t, lwp);
 	t->out.many |= HASH_COUNT(t->lwps) > 1;
 	return lwp;
 }
@@ -63,18 +64,19 @@ static void forget(struct truss *t, struct truss_lwp *lwp)
 
 const char *truss_comm(struct truss_lwp *lwp)
 {
-	char path[64];
+	char path[64], name[sizeof lwp->comm];
 	FILE *file;
 
 	if (lwp->comm_known)
 		return lwp->comm;
 	snprintf(path, sizeof path, "/proc/%d/task/%d/comm", lwp->pid, lwp->tid);
 	file = fopen(path, "re");
-	size_t n = file ? fread(lwp->comm, 1, sizeof lwp->comm - 1, file) : 0;
+	size_t n = file ? fread(name, 1, sizeof name, file) : 0;
 	if (file)
 		fclose(file);
-	lwp->comm[n > 0 ? n - 1 : 0] = '\0'; /* without its newline */
 	lwp->comm_known = n > 0;
+	if (n > 0) /* without its newline; of one that is gone, the last that was known */
+		snprintf(lwp->comm, sizeof lwp->comm, "%.*s", (int)n - 1, name);
 	return lwp->comm;
 }
 
@@ -119,7 +121,9 @@ static void begin_call(struct truss *t, struct truss_lwp *lwp, struct truss_sour
 	call->data = *data;
 	call->start = truss_now();
 	call->active = true;
-	call->wanted = truss_call_looks_for(source, call, &t->options, false);
+	call->ours = truss_lwp_matters(t, lwp);
+	call->looks = call->ours && truss_call_looks_for(source, call, &t->options, false);
+	call->wanted = call->ours && call->looks;
 	if (t->options.count)
 		truss_summary_begin(lwp);
 	if (t->options.stacks && !source->own)
@@ -213,7 +217,8 @@ static void on_leave(struct truss *t, struct stasis_event *e)
 	call->data = e->data.syscall;
 	call->data.abi = abi;
 	call->data.number = number;
-	call->wanted = call->wanted || truss_call_looks_for(&source, call, &t->options, true);
+	call->ours = call->ours || truss_lwp_matters(t, lwp);
+	call->wanted = call->ours && (call->looks || truss_call_looks_for(&source, call, &t->options, true));
 	end_call(t, lwp, &source, call->data.is_error ? TRUSS_FAILED : TRUSS_SUCCESSFUL);
 }
 
@@ -221,7 +226,7 @@ static void on_leave(struct truss *t, struct stasis_event *e)
 
 static void put_event(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e)
 {
-	if (!t->options.only_count)
+	if (!t->options.only_count && truss_lwp_matters(t, lwp))
 		t->format->event(t, lwp, e);
 }
 
@@ -254,6 +259,7 @@ static void on_exec(struct truss *t, struct truss_lwp *leader, const struct stas
 	pid_t former = e->data.exec.former_tid;
 
 	leader->comm_known = false;
+	truss_lwp_identify(t, leader);
 	truss_delay_forget(t, leader);
 	if (t->options.tree)
 		truss_tree_note(t, leader, e);
@@ -326,6 +332,7 @@ static void show_event(struct truss *t, struct truss_lwp *lwp, const struct stas
 
 static void on_event(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e)
 {
+	truss_follow_note(t, e);
 	if (t->options.tree && e->kind != STASIS_EVENT_EXEC) /* which makes the name known first */
 		truss_tree_note(t, lwp, e);
 	show_event(t, lwp, e);
@@ -536,7 +543,11 @@ static int attach(struct truss *t)
 		snprintf(name, sizeof name, "pid %d", t->options.pids[i]);
 		sts_complain_error(name, t->session, r);
 	}
-	return attached == t->options.n_pids ? 0 : 1;
+	if (attached != t->options.n_pids)
+		return 1;
+	if (t->options.tree)
+		truss_follow_family(t);
+	return 0;
 }
 
 static int trace(struct truss *t)
@@ -587,7 +598,7 @@ static void finish(struct truss *t)
 		abandon_call(t, lwp, TRUSS_DETACHED);
 	if (t->options.count)
 		truss_summary_show(t, true);
-	if (t->options.tree)
+	if (t->options.tree && !t->options.json)
 		truss_tree_show(t);
 	if (t->format->end)
 		t->format->end(t);
@@ -626,6 +637,7 @@ int sts_cmd_truss(int argc, char **argv)
 	truss_stacks_free(&t);
 	truss_summary_free(&t);
 	truss_tree_free(&t);
+	truss_follow_free(&t);
 	free(t.buffer);
 	truss_options_free(&t.options);
 	return status == 0 && t.command_done ? sts_end_like(t.command_status) : status;

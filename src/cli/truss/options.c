@@ -18,7 +18,11 @@ static const char usage[] =
 	"\n"
 	"  -f, --follow-forks       follow births (the default)\n"
 	"      --no-follow          let children go\n"
-	"  -p, --attach=PID         attach; several times, or a list of pids\n"
+	"      --depth=N            let those go that are born N births down and further\n"
+	"  -p, --attach=PID         attach; several times, or a list of pids; with --tree to their\n"
+	"                           descendants too\n"
+	"      --exec=GLOB, --comm=GLOB  records of processes that run such a program, threads of such a\n"
+	"                           name; a leading ! negates\n"
 	"  -o, --output=FILE        write there; '|CMD' pipes to a command\n"
 	"  -c, --summary-only       at the end, what calls cost, and nothing else; -C, --summary: too;\n"
 	"                           so far, at SIGUSR1\n"
@@ -74,12 +78,18 @@ enum {
 	OPT_TREE,
 	OPT_INTERVAL,
 	OPT_INJECT,
-	OPT_FAULT
+	OPT_FAULT,
+	OPT_DEPTH,
+	OPT_EXEC,
+	OPT_COMM
 };
 
 static const struct option long_options[] = {
 	{"follow-forks", no_argument, NULL, 'f'},
 	{"no-follow", no_argument, NULL, OPT_NO_FOLLOW},
+	{"depth", required_argument, NULL, OPT_DEPTH},
+	{"exec", required_argument, NULL, OPT_EXEC},
+	{"comm", required_argument, NULL, OPT_COMM},
 	{"attach", required_argument, NULL, 'p'},
 	{"output", required_argument, NULL, 'o'},
 	{"trace", required_argument, NULL, 'e'},
@@ -421,6 +431,35 @@ static int add_path(struct truss_options *o, char *pattern)
 	return truss_paths_add(&o->paths, pattern) < 0 ? out_of_memory() : GO_ON;
 }
 
+static int set_depth(struct truss_options *o, char *text)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (end == text || *end || text[0] == '-' || n > 1000000)
+		return sts_usage_error("truss", "'%s' is no number of generations", text);
+	o->limited = true;
+	o->depth = (unsigned)n;
+	return GO_ON;
+}
+
+static int add_name(struct truss_names *names, const char *pattern)
+{
+	if (!pattern[pattern[0] == '!'])
+		return sts_usage_error("truss", "'%s' is a pattern of nothing", pattern);
+	return truss_names_add(names, pattern) < 0 ? out_of_memory() : GO_ON;
+}
+
+static int add_program(struct truss_options *o, char *pattern)
+{
+	return add_name(&o->programs, pattern);
+}
+
+static int add_comm(struct truss_options *o, char *pattern)
+{
+	return add_name(&o->comms, pattern);
+}
+
 static int set_color(struct truss_options *o, char *when)
 {
 	o->color = when;
@@ -489,6 +528,9 @@ static const struct {
 	{OPT_FAULT, add_fault},
 	{'P', add_path},
 	{'k', add_stacks},
+	{OPT_DEPTH, set_depth},
+	{OPT_EXEC, add_program},
+	{OPT_COMM, add_comm},
 	{OPT_COLOR, set_color},
 };
 
@@ -541,7 +583,7 @@ static int check(const struct truss_options *o)
 		return sts_usage_error("truss", "a command or -p PID is needed");
 	if (o->command && o->n_pids > 0)
 		return sts_usage_error("truss", "a command and -p do not go together");
-	if (o->tree && o->json)
+	if (o->tree && o->json && o->command)
 		return sts_usage_error("truss", "--tree is text; the records of --json tell the family");
 	if (o->entries && (o->count || o->statuses != TRUSS_ANY_STATUS || o->durations))
 		return sts_usage_error("truss", "-c, -C, -T, -z, -Z and -e status need results");
@@ -582,6 +624,8 @@ void truss_options_free(struct truss_options *o)
 {
 	truss_paths_free(&o->paths);
 	truss_injections_free(&o->injections);
+	free(o->programs.patterns);
+	free(o->comms.patterns);
 	free(o->fds.fds);
 	free(o->pids);
 }

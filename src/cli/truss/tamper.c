@@ -107,7 +107,7 @@ void truss_tamper_enter(struct truss *t, struct truss_lwp *lwp, const struct sta
 	const struct truss_call call = {.data = *data};
 
 	lwp->call.injection = NULL;
-	if (!in || !truss_call_looks_for(&source, &call, &t->options, false))
+	if (!in || !truss_lwp_matters(t, lwp) || !truss_call_looks_for(&source, &call, &t->options, false))
 		return;
 	lwp->call.count = count_call(lwp, data->abi, data->number);
 	if (!truss_injection_due(in, lwp->call.count))

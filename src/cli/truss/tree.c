@@ -89,7 +89,7 @@ void truss_tree_note(struct truss *t, struct truss_lwp *lwp, const struct stasis
 		return;
 	}
 	struct truss_person *p = find(t, e->pid);
-	if (!p && !(p = add(t, e->pid, NULL)))
+	if (!p && !(p = add(t, e->pid, e->kind == STASIS_EVENT_ATTACHED ? find(t, truss_parent_of(e->pid)) : NULL)))
 		return;
 	if ((!p->programs && !p->birth) || e->kind == STASIS_EVENT_EXEC)
 		note_program(p, truss_comm(lwp));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* stasis truss: options (options.c), which calls are shown (filter.c), the decoder's questions
-   (decode.c), who called (stack.c), what records look like (text.c, json.c), summaries (summary.c),
-   injections (inject.c, tamper.c), other tracers (tracers.c), the kernel's filter
+   (decode.c), who called (stack.c), whose records (who.c), who is followed (follow.c), what records look like (text.c,
+   json.c), summaries (summary.c), injections (inject.c, tamper.c), other tracers (tracers.c), the kernel's filter
    (seccomp.c), CPUs (place.c), the family (tree.c), records on their way out (output.c), what is known of processes,
    and the loop (main.c). */
 #ifndef STS_CLI_TRUSS_H
@@ -32,6 +32,13 @@ struct truss_paths {
 int truss_paths_add(struct truss_paths *p, const char *pattern);
 bool truss_paths_match(const struct truss_paths *p, const char *path);
 void truss_paths_free(struct truss_paths *p);
+
+/* Patterns of names; those that begin with an exclamation mark rule out. */
+struct truss_names {
+	const char **patterns;
+	size_t n;
+};
+int truss_names_add(struct truss_names *names, const char *pattern);
 
 struct truss_fds {
 	bool given, negated;
@@ -113,6 +120,9 @@ struct truss_options {
 	pid_t *pids;
 	size_t n_pids;
 	bool no_follow;
+	bool limited; /* --depth */
+	unsigned depth;
+	struct truss_names programs, comms; /* --exec, --comm */
 	bool quiet;
 	bool json;
 	unsigned stacks; /* -k: 1, with lines of the source 2 */
@@ -198,7 +208,9 @@ struct truss_stack {
 /* One call of an LWP, from entry to exit. */
 struct truss_call {
 	bool active; /* between the two */
-	bool wanted; /* as far as is known */
+	bool ours;   /* of a thread whose calls are shown */
+	bool looks;  /* names what is looked for, as far as is known */
+	bool wanted; /* both */
 	bool shown;  /* its first half stands on the output */
 	struct stasis_event_syscall data;
 	struct stasis_decode decode;
@@ -244,7 +256,8 @@ struct truss_lwp {
 	pid_t pid, tid;
 	char comm[64]; /* its name, as far as comm_known */
 	bool comm_known;
-	int cpu_fd; /* of its schedstat; 0: not open */
+	bool program_matters; /* of --exec */
+	int cpu_fd;	      /* of its schedstat; 0: not open */
 	struct truss_call call;
 	struct truss_count *counts; /* of its calls, as far as injections need them */
 	uint64_t signals_injected;  /* bit n-1: signal n is on its way */
@@ -286,6 +299,7 @@ struct truss {
 	struct truss_module *modules;
 	struct truss_stat *stats;
 	struct truss_person *family, *alive; /* all of it; by pid, those alive */
+	struct truss_relative *relatives;
 	bool refusal_told;
 	struct truss_time began;
 	uint64_t records, calls; /* written */
@@ -340,6 +354,17 @@ void truss_delay_end(struct truss *t);
 void truss_delay_forget(struct truss *t, struct truss_lwp *lwp);
 void truss_tamper_free(struct truss *t);
 void truss_tamper_forget(struct truss_lwp *lwp);
+
+/* The LWP is new, or runs a new program; are its records shown? */
+void truss_lwp_identify(struct truss *t, struct truss_lwp *lwp);
+bool truss_lwp_matters(struct truss *t, struct truss_lwp *lwp);
+
+/* Every event but calls; take hold of all who descend from those we hold. */
+void truss_follow_note(struct truss *t, const struct stasis_event *e);
+void truss_follow_family(struct truss *t);
+void truss_follow_free(struct truss *t);
+/* 0: not to be known. */
+pid_t truss_parent_of(pid_t pid);
 
 /* Before the launch: ask for a filter, if there can be one; set is its room. After it: say if there is none. true:
  * there is. */
