@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Core files: Linux's, as the session writes them; if the user wants that, with
- * NetBSD's notes added in a segment of their own. The notes and a new table of
- * segments stand at the end of the file, so that nothing in it moves. Not
- * always, because Linux's debuggers read both and then see each LWP twice.
+ * Core files: Linux's, as the session writes them; if the program or the user
+ * wants that, with NetBSD's notes added in a segment of their own. The notes and
+ * a new table of segments stand at the end of the file, so that nothing in it
+ * moves. Not always, because Linux's debuggers take such a file for NetBSD's.
  */
+#define STASIS_NETBSD_BUILD /* this library's own use of <sys/exec_elf.h> asks for no notes */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -170,13 +171,27 @@ static int notes_write(int fd, Elf64_Ehdr *header, const struct notes *n)
 	return r == 0 ? put(fd, header, sizeof *header, 0) : r;
 }
 
+static atomic_bool notes_wanted;
+
+void stasis_netbsd_core_notes(int wanted)
+{
+	atomic_store(&notes_wanted, wanted != 0);
+}
+
+/* The user has the last word. */
+static bool are_notes_wanted(void)
+{
+	const char *wanted = secure_getenv("STASIS_NETBSD_CORE_NOTES");
+
+	return wanted && *wanted ? strcmp(wanted, "0") != 0 : atomic_load(&notes_wanted);
+}
+
 static int notes_append(struct sts_tracee *t, int fd)
 {
 	struct notes n = {0};
 	Elf64_Ehdr header;
-	const char *wanted = secure_getenv("STASIS_NETBSD_CORE_NOTES");
 
-	if (!wanted || !*wanted || !takes_notes(fd, &header))
+	if (!are_notes_wanted() || !takes_notes(fd, &header))
 		return 0;
 	int r = notes_make(&n, t);
 	if (r == 0)

@@ -135,9 +135,9 @@ static void stop_signal(struct sts_tracee *t, const struct stasis_event *ev)
 		t->info.psi_siginfo.si_code = trap_code(ev->data.signal.info.si_code);
 }
 
-static bool is_stop_signal(int signal)
+static bool is_terminal_stop(int signal)
 {
-	return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+	return signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
 }
 
 /* Go on with the signal (STASIS_SIGNAL_KEEP) or without it (0). */
@@ -164,12 +164,29 @@ static void file_signal(struct sts_tracee *t, const struct stasis_event *ev)
 {
 	const siginfo_t *info = &ev->data.signal.info;
 
-	if (t->vforked) /* Nobody could set it going again; so signals do to it what they do, but for stopping it. */
-		pass_signal(ev, is_stop_signal(info->si_signo) ? 0 : STASIS_SIGNAL_KEEP);
+	if (t->vforked) /* Nobody could set it going again; so signals do to it what they do, but for the terminal's stops. */
+		pass_signal(ev, is_terminal_stop(info->si_signo) ? 0 : STASIS_SIGNAL_KEEP);
 	else if (is_our_cont(t, info))
 		pass_signal(ev, 0);
 	else
 		stop_signal(t, ev);
+}
+
+/* A signal that was delivered stopped the process. One in a vforked tracee is told to nobody, and lasts until SIGCONT. */
+static void file_job_stop(struct sts_tracee *t, const struct stasis_event *ev)
+{
+	int signal = ev->data.signal.info.si_signo;
+	int code = SI_USER;
+
+	if (t->vforked) {
+		go_on(ev->pid);
+		return;
+	}
+	if (t->given.psi_siginfo.si_signo == signal) {
+		t->info.psi_siginfo = t->given.psi_siginfo;
+		code = t->given.psi_siginfo.si_code;
+	}
+	stop(t, ev, signal, code);
 }
 
 static void file_syscall(struct sts_tracee *t, const struct stasis_event *ev)
@@ -299,8 +316,8 @@ static void file_stopped(struct sts_tracee *t, const struct stasis_event *ev)
 	case STASIS_EVENT_SIGNAL:
 		file_signal(t, ev);
 		break;
-	case STASIS_EVENT_JOB_STOP: /* by a signal that was delivered */
-		stop(t, ev, ev->data.signal.info.si_signo, SI_USER);
+	case STASIS_EVENT_JOB_STOP:
+		file_job_stop(t, ev);
 		break;
 	case STASIS_EVENT_BREAKPOINT:
 		stop_trap(t, ev, ev->data.trap.hardware ? TRAP_DBREG : TRAP_BRKPT);
@@ -330,6 +347,8 @@ static void file_event(const struct stasis_event *ev)
 		(void)!stasis_detach(sts_netbsd.session, ev->pid, STASIS_SIGNAL_KEEP);
 	else if (t && ended)
 		file_end(t, ev);
+	else if (t && ev->stopped && t->killed)
+		go_on(ev->pid);
 	else if (t && ev->stopped) {
 		memset(&t->info, 0, sizeof t->info);
 		memset(&t->report, 0, sizeof t->report);

@@ -140,12 +140,26 @@ int sts_netbsd_lwpstatus(struct sts_tracee *t, int request, void *addr, int size
 
 /* --- memory ------------------------------------------------------------------------------- */
 
+static int holds(void *arg, const struct stasis_map *map)
+{
+	uint64_t at = *(uint64_t *)arg;
+
+	return at >= map->start && at < map->end;
+}
+
+/* Memory that is mapped has nothing to move if it lies beyond the end of its file: EINVAL on NetBSD. */
+static int why_no_memory(struct sts_tracee *t, uint64_t at)
+{
+	return stasis_maps_each(sts_netbsd.session, t->pid, holds, &at) == 1 ? EINVAL : EFAULT;
+}
+
 static int move(struct sts_tracee *t, bool write, uint64_t at, void *buf, size_t len, size_t *done)
 {
 	int r = write ? stasis_memory_write(sts_netbsd.session, t->pid, at, buf, len, done)
 		      : stasis_memory_read(sts_netbsd.session, t->pid, at, buf, len, done);
 
-	return sts_netbsd_errno(r);
+	r = sts_netbsd_errno(r);
+	return r == EFAULT || r == EIO ? why_no_memory(t, at) : r;
 }
 
 int sts_netbsd_word(struct sts_tracee *t, int request, void *addr, int *word)

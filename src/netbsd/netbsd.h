@@ -56,12 +56,14 @@ struct sts_tracee {
 	lwpid_t lwp;	       /* that reported the stop */
 	enum stasis_event_kind kind;
 	struct ptrace_siginfo info;
+	struct ptrace_siginfo given; /* the signal that PT_CONTINUE gave it; si_signo 0: none */
 	struct ptrace_state report;
 	int event_mask;
 	sigset_t pass;
 	lwpid_t *called; /* LWPs in a call whose entry was told */
 	size_t n_called, called_room;
 	unsigned conts; /* SIGCONTs of ours that are under way */
+	bool killed;	/* by PT_KILL: no stop is told any more */
 	bool syscalls;	/* set going by PT_SYSCALL */
 	bool emulate;	/* PT_SYSCALLEMU: the call shall not run */
 	bool emulated;	/* nor shall its exit be told */
@@ -127,7 +129,7 @@ void sts_netbsd_answer(struct sts_slot *slot, int error);
 /* Have `changed` bumped when an ordinary child does something that waitid() with these arguments would tell. */
 int sts_netbsd_watch(int idtype, pid_t id, int options);
 void sts_netbsd_watch_end(void);
-/* In a child; not may_free: another thread of the parent may have held the locks of the memory. */
+/* In a child; not may_free: another thread of the parent may have held the locks of the list or of the memory. */
 void sts_netbsd_watch_forget(bool may_free);
 
 /* --- inspect.c: requests that look into a stopped tracee; 0 or errno -------------------------- */

@@ -184,6 +184,21 @@ static int detach(struct sts_tracee *t, const struct going *g, void *addr)
 	return sts_netbsd_errno(r);
 }
 
+/* If it stops the tracee, the stop is about the signal that was given: the one reported before, or the tracer's own. */
+static void note_given(struct sts_tracee *t, const struct going *g)
+{
+	if (g->signal != 0 && g->signal == t->info.psi_siginfo.si_signo) {
+		t->given = t->info;
+		return;
+	}
+	memset(&t->given, 0, sizeof t->given);
+	t->given.psi_lwpid = g->lwp;
+	t->given.psi_siginfo.si_signo = g->signal;
+	t->given.psi_siginfo.si_code = SI_USER;
+	t->given.psi_siginfo.si_pid = getpid();
+	t->given.psi_siginfo.si_uid = getuid();
+}
+
 static int go(struct sts_tracee *t, int request, void *addr, int data)
 {
 	struct going g;
@@ -202,8 +217,10 @@ static int go(struct sts_tracee *t, int request, void *addr, int data)
 	bool stopped = r == 0 && g.signal == 0 && is_job_stopped(t);
 	if (r == 0)
 		r = run(t, &g, addr);
-	if (r == 0)
+	if (r == 0) {
+		note_given(t, &g);
 		t->state = STS_TRACEE_RUNNING;
+	}
 	if (r == 0 && stopped)
 		end_job_stop(t);
 	return r;
@@ -237,12 +254,19 @@ static int interrupt(pid_t pid)
 	return r;
 }
 
+/* What it does next is its end: a stop that nobody has waited for is told no more. */
 static int kill_tracee(pid_t pid)
 {
 	struct sts_tracee *t;
 	int r = tracee_of(pid, false, &t);
 
-	return r == 0 ? sts_netbsd_errno(stasis_kill(sts_netbsd.session, pid)) : r;
+	if (r == 0)
+		r = sts_netbsd_errno(stasis_kill(sts_netbsd.session, pid));
+	if (r == 0) {
+		t->killed = true;
+		t->state = STS_TRACEE_RUNNING;
+	}
+	return r;
 }
 
 /* --- settings and state ------------------------------------------------------------------------------- */

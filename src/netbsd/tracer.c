@@ -244,14 +244,29 @@ static void ready_for_children(void)
 		(void)sts_netbsd_start();
 }
 
+/*
+ * A child of vfork(2) runs in the memory of its tracer, who may stop it at any
+ * moment and then needs the lock: it takes none. So its children may find the
+ * state half changed.
+ */
+static bool is_guest(void)
+{
+	return sts_netbsd.owner != 0 && !sts_netbsd_ours();
+}
+
+static _Thread_local bool fork_locked;
+
 static void fork_prepare(void)
 {
-	sts_netbsd_lock();
+	fork_locked = !is_guest();
+	if (fork_locked)
+		sts_netbsd_lock();
 }
 
 static void fork_parent(void)
 {
-	sts_netbsd_unlock();
+	if (fork_locked)
+		sts_netbsd_unlock();
 }
 
 /* Nothing of the parent's is the child's, but the page where it can ask. */
@@ -270,11 +285,13 @@ static void forget_parent(bool may_free)
 
 static void fork_child(void)
 {
-	forget_parent(true);
+	forget_parent(fork_locked);
 }
 
 void stasis_netbsd_before_fork(void)
 {
+	if (is_guest())
+		return;
 	sts_netbsd_lock();
 	ready_for_children();
 	sts_netbsd_unlock();

@@ -121,9 +121,9 @@ void sts_netbsd_watch_forget(bool may_free)
 {
 	struct watch *w;
 
-	while ((w = LIST_FIRST(&watches))) {
+	while (may_free && (w = LIST_FIRST(&watches))) {
 		LIST_REMOVE(w, link);
-		if (may_free)
-			free(w);
+		free(w);
 	}
+	LIST_INIT(&watches);
 }

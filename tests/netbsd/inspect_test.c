@@ -110,6 +110,7 @@ STS_TC(io_short, 20, "PT_IO ends at unmapped memory and says how far it came; no
 	struct ptrace_io_desc desc = {.piod_op = PIOD_READ_D, .piod_addr = buf, .piod_len = sizeof buf};
 
 	make_pages();
+	STS_SYS(madvise(pages + 2 * PAGE, PAGE, MADV_DONTFORK)); /* the tracee has nothing there */
 	pid_t pid = nb_volunteer(nothing, NULL);
 	ATF_REQUIRE_EQ(io(pid, PIOD_READ_D, pages + 2 * PAGE - 10, buf, sizeof buf), 10);
 	ATF_REQUIRE_EQ(memcmp(buf, pages + 2 * PAGE - 10, 10), 0);
@@ -128,6 +129,25 @@ STS_TC(io_short, 20, "PT_IO ends at unmapped memory and says how far it came; no
 static int runs_patched(void *arg)
 {
 	return ((int (*)(void))(uintptr_t)pages)();
+}
+
+STS_TC(beyond_end, 20, "memory that is mapped beyond the end of its file: EINVAL in every direction")
+{
+	static const int words[] = {PT_READ_I, PT_READ_D, PT_WRITE_I, PT_WRITE_D};
+	static const int ios[] = {PIOD_READ_I, PIOD_READ_D, PIOD_WRITE_I, PIOD_WRITE_D};
+
+	make_pages();
+	void *page = pages + 2 * PAGE;
+	pid_t pid = nb_volunteer(nothing, NULL);
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		int word = 0;
+		struct ptrace_io_desc desc = {
+			.piod_op = ios[i], .piod_offs = page, .piod_addr = &word, .piod_len = sizeof word};
+
+		NB_FAILS(EINVAL, ptrace(words[i], pid, page, 0));
+		NB_FAILS(EINVAL, ptrace(PT_IO, pid, &desc, 0));
+	}
+	finish(pid);
 }
 
 STS_TC(text, 20, "pages that nobody may write are written all the same: a breakpoint in the text")
@@ -504,10 +524,7 @@ STS_TC(core_notes, 30, "a core file with NetBSD's notes: the process, and the re
 
 	nb_continue(pid, 0);
 	nb_trapped(pid, TRAP_BRKPT);
-	NB_OK(ptrace(PT_DUMPCORE, pid, path, strlen(path)));
-	ATF_REQUIRE(!find_note(path, "NetBSD-CORE", ELF_NOTE_NETBSD_CORE_PROCINFO, &info, sizeof info));
-	STS_SYS(setenv("STASIS_NETBSD_CORE_NOTES", "1", 1));
-	NB_OK(ptrace(PT_DUMPCORE, pid, path, strlen(path)));
+	NB_OK(ptrace(PT_DUMPCORE, pid, path, strlen(path))); /* this program includes <sys/exec_elf.h> */
 	check_core(path);
 	read_note(path, "NetBSD-CORE", ELF_NOTE_NETBSD_CORE_PROCINFO, &info, sizeof info);
 	check_process(&info, pid);
@@ -524,4 +541,29 @@ STS_TC(core_notes, 30, "a core file with NetBSD's notes: the process, and the re
 	nb_continue(pid, 0);
 	nb_exited(pid, 0);
 	nb_end();
+}
+
+static bool has_notes(pid_t pid)
+{
+	char path[] = "maybe.core";
+	struct netbsd_elfcore_procinfo info;
+
+	NB_OK(ptrace(PT_DUMPCORE, pid, path, strlen(path)));
+	check_core(path);
+	return find_note(path, "NetBSD-CORE", ELF_NOTE_NETBSD_CORE_PROCINFO, &info, sizeof info);
+}
+
+STS_TC(core_notes_wanted, 30, "NetBSD's notes are written if the program or the user wants them, who has the last word")
+{
+	pid_t pid = nb_volunteer(nothing, NULL);
+
+	ATF_REQUIRE(has_notes(pid));
+	STS_SYS(setenv("STASIS_NETBSD_CORE_NOTES", "0", 1));
+	ATF_REQUIRE(!has_notes(pid));
+	STS_SYS(unsetenv("STASIS_NETBSD_CORE_NOTES"));
+	stasis_netbsd_core_notes(0);
+	ATF_REQUIRE(!has_notes(pid));
+	STS_SYS(setenv("STASIS_NETBSD_CORE_NOTES", "1", 1));
+	ATF_REQUIRE(has_notes(pid));
+	finish(pid);
 }

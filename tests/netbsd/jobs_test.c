@@ -90,6 +90,7 @@ STS_TC(stopped_parent, 20, "a child attaches to its stopped parent and lets it g
 	nb_end();
 }
 
+/* The stop says of the signal what was said when it came; of one that the tracer made up, that the tracer sent it. */
 static void delivered(int signal)
 {
 	pid_t pid = nb_volunteer(stops_itself, NULL);
@@ -99,7 +100,11 @@ static void delivered(int signal)
 	nb_continue(pid, signal);
 	nb_stopped(pid, signal);
 	nb_state_none(pid);
-	ATF_REQUIRE_EQ(nb_siginfo(pid).psi_siginfo.si_signo, signal);
+	struct ptrace_siginfo info = nb_siginfo(pid);
+	ATF_REQUIRE_EQ(info.psi_siginfo.si_signo, signal);
+	ATF_REQUIRE_EQ(info.psi_siginfo.si_code, signal == SIGSTOP ? SI_LWP : SI_USER);
+	ATF_REQUIRE_EQ(info.psi_siginfo.si_pid, signal == SIGSTOP ? pid : getpid());
+	ATF_REQUIRE_EQ(info.psi_lwpid, pid);
 	nb_continue(pid, 0);
 	nb_exited(pid, 5);
 	nb_end();

@@ -475,6 +475,28 @@ STS_TC(crash_ignored_kept, 60, "crashes leave their signal ignored, and kill if 
 	crash_all_kept(IGNORED);
 }
 
+static int spins(void *arg)
+{
+	for (;;)
+		;
+	return 0;
+}
+
+STS_TC(kill_stopping, 30, "after PT_KILL only the end is told, also if a stop was about to be")
+{
+	for (int i = 0; i < 20; i++) {
+		pid_t pid = nb_volunteer(spins, NULL);
+
+		nb_continue(pid, 0);
+		NB_OK(ptrace(PT_STOP, pid, NULL, 0));
+		if (i % 2)
+			sts_await_state(pid, pid, "t");
+		NB_OK(ptrace(PT_KILL, pid, NULL, 0));
+		nb_killed(pid, SIGKILL);
+	}
+	nb_end();
+}
+
 STS_TC(crash_delivered, 20, "a crash whose signal is delivered kills")
 {
 	pid_t pid = nb_volunteer(runs_crash, (void *)&crashes[0]);

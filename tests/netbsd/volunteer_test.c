@@ -95,15 +95,13 @@ STS_TC(parent_reads_first, 20, "the parent need not wait for the volunteer to be
 }
 
 /* The tracer sleeps while a child of vfork() runs, so that is not stopped before exec or its end. */
-static pid_t vforked(int signal, bool exec)
+static pid_t vforked(bool exec)
 {
 	pid_t pid = vfork();
 
 	if (pid == 0) {
 		if (ptrace(PT_TRACE_ME, 0, NULL, 0) != 0)
 			_exit(NB_CHILD_BAD);
-		if (signal)
-			raise(signal);
 		if (exec)
 			execl("/bin/true", "true", NULL);
 		_exit(6);
@@ -114,13 +112,13 @@ static pid_t vforked(int signal, bool exec)
 
 STS_TC(vfork_exit, 20, "a vforked volunteer exits")
 {
-	nb_exited(vforked(0, false), 6);
+	nb_exited(vforked(false), 6);
 	nb_end();
 }
 
 STS_TC(vfork_exec, 20, "a vforked volunteer stops at its exec")
 {
-	pid_t pid = vforked(0, true);
+	pid_t pid = vforked(true);
 
 	nb_trapped(pid, TRAP_EXEC);
 	nb_continue(pid, 0);
@@ -128,60 +126,6 @@ STS_TC(vfork_exec, 20, "a vforked volunteer stops at its exec")
 	nb_end();
 }
 
-STS_TC(vfork_raise_stop, 20, "a stop signal does not stop a vforked volunteer")
-{
-	nb_exited(vforked(SIGSTOP, false), 6);
-	nb_exited(vforked(SIGTSTP, false), 6);
-	nb_end();
-}
-
-STS_TC(vfork_raise_fatal, 20, "a fatal signal kills a vforked volunteer")
-{
-	nb_killed(vforked(SIGKILL, false), SIGKILL);
-	nb_killed(vforked(SIGTERM, false), SIGTERM);
-	nb_killed(vforked(SIGABRT, false), SIGABRT);
-	nb_end();
-}
-
-/* Written without calls: the stack is the parent's. */
-__attribute__((noinline)) static void crash(int signal)
-{
-	switch (signal) {
-	case SIGSEGV:
-		__asm__ volatile("movl $0, 0");
-		break;
-	case SIGILL:
-		__asm__ volatile("ud2");
-		break;
-	case SIGFPE:
-		__asm__ volatile("xorl %%ecx, %%ecx\n\tidivl %%ecx" : : "a"(1), "d"(0) : "ecx");
-		break;
-	default:
-		__asm__ volatile("int3");
-	}
-}
-
-static pid_t vforked_crash(int signal)
-{
-	pid_t pid = vfork();
-
-	if (pid == 0) {
-		if (ptrace(PT_TRACE_ME, 0, NULL, 0) != 0)
-			_exit(NB_CHILD_BAD);
-		crash(signal);
-		_exit(6);
-	}
-	return pid;
-}
-
-STS_TC(vfork_crash, 20, "a fault kills a vforked volunteer, as it would without a tracer")
-{
-	static const int signals[] = {SIGSEGV, SIGILL, SIGFPE, SIGTRAP};
-
-	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-		nb_killed(vforked_crash(signals[i]), signals[i]);
-	nb_end();
-}
 
 STS_TC(orphan, 20, "who has no tracer for a parent cannot volunteer: EPERM")
 {

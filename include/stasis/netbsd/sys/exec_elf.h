@@ -5,6 +5,7 @@
 
 #include <elf.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Notes of the process have this name, those of an LWP the same with "@" and its number. */
 #define ELF_NOTE_NETBSD_CORE_NAME "NetBSD-CORE"
@@ -40,5 +41,23 @@ struct netbsd_elfcore_procinfo {
 	int8_t cpi_name[32];
 	int32_t cpi_siglwp; /* the signal was for this one */
 };
+
+STASIS_NETBSD_BEGIN
+
+/**
+ * Whether core files of PT_DUMPCORE have these notes besides Linux's own. A
+ * program that includes this header wants them; others get files that Linux's
+ * debuggers can read.
+ */
+void stasis_netbsd_core_notes(int wanted) STASIS_NETBSD_NAME(core_notes);
+
+#ifndef STASIS_NETBSD_BUILD
+__attribute__((__constructor__)) static void stasis_netbsd_includes_exec_elf(void)
+{
+	stasis_netbsd_core_notes(1);
+}
+#endif
+
+STASIS_NETBSD_END
 
 #endif

@@ -3,9 +3,12 @@
 #ifndef STASIS_NETBSD_SYS_SYSCTL_H
 #define STASIS_NETBSD_SYS_SYSCTL_H
 
+#include <inttypes.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <sys/types.h>
+
+/** The longest name. */
+#define CTL_MAXNAME 12
 
 #define CTL_KERN 1
 #define CTL_VM 2
