@@ -164,7 +164,7 @@ static void file_signal(struct sts_tracee *t, const struct stasis_event *ev)
 {
 	const siginfo_t *info = &ev->data.signal.info;
 
-	if (t->vforked) /* Nobody could set it going again; so signals do to it what they do, but for the terminal's stops. */
+	if (t->vforked) /* nobody could set it going again: they do what they do, but for the terminal's stops */
 		pass_signal(ev, is_terminal_stop(info->si_signo) ? 0 : STASIS_SIGNAL_KEEP);
 	else if (is_our_cont(t, info))
 		pass_signal(ev, 0);
@@ -172,7 +172,8 @@ static void file_signal(struct sts_tracee *t, const struct stasis_event *ev)
 		stop_signal(t, ev);
 }
 
-/* A signal that was delivered stopped the process. One in a vforked tracee is told to nobody, and lasts until SIGCONT. */
+/* A signal that was delivered stopped the process. With a vforked one that is told to nobody, and lasts until SIGCONT.
+ */
 static void file_job_stop(struct sts_tracee *t, const struct stasis_event *ev)
 {
 	int signal = ev->data.signal.info.si_signo;
