@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <x86/dbregs.h>
 #include "netbsd/netbsd.h"
 
 /* --- what is wanted ------------------------------------------------------------------ */
@@ -190,6 +191,12 @@ static void file_job_stop(struct sts_tracee *t, const struct stasis_event *ev)
 	stop(t, ev, signal, code);
 }
 
+static void stop_debug(struct sts_tracee *t, const struct stasis_event *ev)
+{
+	stop_trap(t, ev, TRAP_DBREG);
+	t->dr6 = 1L << ev->data.trap.slot;
+}
+
 static void file_syscall(struct sts_tracee *t, const struct stasis_event *ev)
 {
 	const struct stasis_event_syscall *call = &ev->data.syscall;
@@ -321,13 +328,17 @@ static void file_stopped(struct sts_tracee *t, const struct stasis_event *ev)
 		file_job_stop(t, ev);
 		break;
 	case STASIS_EVENT_BREAKPOINT:
-		stop_trap(t, ev, ev->data.trap.hardware ? TRAP_DBREG : TRAP_BRKPT);
+		if (ev->data.trap.hardware)
+			stop_debug(t, ev);
+		else
+			stop_trap(t, ev, TRAP_BRKPT);
 		break;
 	case STASIS_EVENT_WATCHPOINT:
-		stop_trap(t, ev, TRAP_DBREG);
+		stop_debug(t, ev);
 		break;
 	case STASIS_EVENT_STEP:
 		stop_trap(t, ev, TRAP_TRACE);
+		t->dr6 = X86_DR6_SINGLE_STEP;
 		break;
 	case STASIS_EVENT_INTERRUPT:
 		stop_asked_for(t, ev);
@@ -353,6 +364,7 @@ static void file_event(const struct stasis_event *ev)
 	else if (t && ev->stopped) {
 		memset(&t->info, 0, sizeof t->info);
 		memset(&t->report, 0, sizeof t->report);
+		t->dr6 = 0;
 		file_stopped(t, ev);
 	}
 }

@@ -58,6 +58,7 @@ struct sts_tracee {
 	struct ptrace_siginfo info;
 	struct ptrace_siginfo given; /* the signal that PT_CONTINUE gave it; si_signo 0: none */
 	struct ptrace_state report;
+	long dr6; /* of the LWP that reported: the session has taken it from the kernel */
 	int event_mask;
 	sigset_t pass;
 	lwpid_t *called; /* LWPs in a call whose entry was told */

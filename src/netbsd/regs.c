@@ -75,20 +75,39 @@ static int fp_move(lwpid_t lwp, bool set, struct fxsave *fx)
 	return stasis_regs_get(sts_netbsd.session, lwp, STASIS_REGSET_FP, fx, sizeof *fx, NULL);
 }
 
-static int debug_move(lwpid_t lwp, bool set, struct dbreg *db)
+/* The kernel shows a new LWP its maker's DR7, though nothing of it is in force: then no slot has an address. */
+static void forget_inherited(uint64_t dr[8])
+{
+	if (!(dr[0] | dr[1] | dr[2] | dr[3]))
+		dr[7] = 0;
+}
+
+static int debug_get(const struct sts_tracee *t, lwpid_t lwp, struct dbreg *db)
 {
 	uint64_t dr[8];
 	int r = stasis_regs_get(sts_netbsd.session, lwp, STASIS_REGSET_DEBUG, dr, sizeof dr, NULL);
 
 	if (r < 0)
 		return r;
-	if (!set) {
-		memset(db, 0, sizeof *db);
-		memcpy(db->dr, dr, sizeof dr);
-		return 0;
-	}
+	forget_inherited(dr);
+	memset(db, 0, sizeof *db);
+	memcpy(db->dr, dr, sizeof dr);
+	if (lwp == t->lwp)
+		db->dr[6] |= t->dr6;
+	return 0;
+}
+
+static int debug_set(struct sts_tracee *t, lwpid_t lwp, const struct dbreg *db)
+{
+	uint64_t dr[8];
+
 	memcpy(dr, db->dr, sizeof dr);
-	return stasis_regs_set(sts_netbsd.session, lwp, STASIS_REGSET_DEBUG, dr, sizeof dr);
+	if (lwp == t->lwp)
+		dr[6] &= ~(uint64_t)t->dr6;
+	int r = stasis_regs_set(sts_netbsd.session, lwp, STASIS_REGSET_DEBUG, dr, sizeof dr);
+	if (r == 0 && lwp == t->lwp)
+		t->dr6 &= db->dr[6];
+	return r;
 }
 
 /* --- extended state ------------------------------------------------------------------------- */
@@ -232,8 +251,9 @@ static int move_regs(struct sts_tracee *t, int request, lwpid_t lwp, void *addr)
 	case PT_SETXMMREGS:
 		return fp_move(lwp, true, addr);
 	case PT_GETDBREGS:
+		return debug_get(t, lwp, addr);
 	case PT_SETDBREGS:
-		return debug_move(lwp, request == PT_SETDBREGS, addr);
+		return debug_set(t, lwp, addr);
 	default:
 		return xstate_move(lwp, request == PT_SETXSTATE, addr);
 	}

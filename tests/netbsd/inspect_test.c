@@ -369,59 +369,6 @@ STS_TC(avx, 20, "AVX: the upper halves are read and written")
 	nb_end();
 }
 
-/* --- debug registers --------------------------------------------------------------------------------- */
-
-static volatile uint64_t watched[4];
-
-static int writes_watched(void *arg)
-{
-	volatile uint64_t *at = &watched[1];
-
-	switch (*(int *)arg) {
-	case 1:
-		__asm__ volatile("movb $1, (%0)" : : "r"(at) : "memory");
-		break;
-	case 2:
-		__asm__ volatile("movw $1, (%0)" : : "r"(at) : "memory");
-		break;
-	case 4:
-		__asm__ volatile("movl $1, (%0)" : : "r"(at) : "memory");
-		break;
-	default:
-		*at = 1;
-	}
-	watched[3] = 1; /* not watched */
-	return 0;
-}
-
-STS_TC(watch, 30, "a watchpoint in each debug register, of each size: TRAP_DBREG, once")
-{
-	static const struct {
-		int len;
-		long bits;
-	} sizes[] = {{1, 0}, {2, 1}, {4, 3}, {8, 2}};
-
-	for (int slot = 0; slot < 4; slot++) {
-		for (int i = 0; i < 4; i++) {
-			int len = sizes[i].len;
-			struct dbreg db;
-			pid_t pid = nb_volunteer(writes_watched, &len);
-
-			NB_OK(ptrace(PT_GETDBREGS, pid, &db, 0));
-			db.dr[slot] = (long)&watched[1];
-			db.dr[7] |= 1L << (2 * slot) | (1L | sizes[i].bits << 2) << (16 + 4 * slot);
-			NB_OK(ptrace(PT_SETDBREGS, pid, &db, 0));
-			nb_continue(pid, 0);
-			nb_trapped(pid, TRAP_DBREG);
-			NB_OK(ptrace(PT_GETDBREGS, pid, &db, 0));
-			ATF_REQUIRE_EQ(db.dr[slot], (long)&watched[1]);
-			nb_continue(pid, 0);
-			nb_exited(pid, 0);
-		}
-	}
-	nb_end();
-}
-
 /* --- core file ------------------------------------------------------------------------------------------- */
 
 static void check_core(const char *path)
