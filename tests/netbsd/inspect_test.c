@@ -369,6 +369,59 @@ STS_TC(avx, 20, "AVX: the upper halves are read and written")
 	nb_end();
 }
 
+/* Of AVX-512: an opmask, the upper half of a register, and one of those that only it has. */
+static unsigned char zmm_in[2][64] __attribute__((aligned(64))), zmm_out[2][64] __attribute__((aligned(64)));
+static uint64_t mask_out;
+
+__attribute__((target("avx512f,avx512bw"))) static int holds_zmm(void *arg)
+{
+	__asm__ volatile("vmovdqa64 %3, %%zmm7\n\t"
+			 "vmovdqa64 %4, %%zmm29\n\t"
+			 "kmovq %5, %%k3\n\t"
+			 "int3\n\t"
+			 "vmovdqa64 %%zmm7, %0\n\t"
+			 "vmovdqa64 %%zmm29, %1\n\t"
+			 "kmovq %%k3, %2"
+			 : "=m"(zmm_out[0]), "=m"(zmm_out[1]), "=r"(mask_out)
+			 : "m"(zmm_in[0]), "m"(zmm_in[1]), "r"(UINT64_C(0x123456789abcdef0))
+			 : "xmm7", "xmm29", "k3");
+	NB_CHILD(mask_out == UINT64_C(0x123456789abcdef1));
+	NB_CHILD(zmm_out[0][31] == 32 && zmm_out[1][0] == 101); /* not written */
+	return zmm_out[0][63] + zmm_out[1][63];
+}
+
+STS_TC(avx512, 20, "AVX-512: masks, upper halves and upper registers are read and written")
+{
+	const uint64_t parts = XCR0_Opmask | XCR0_ZMM_Hi256 | XCR0_Hi16_ZMM;
+	struct xstate xs;
+	struct iovec iov = {&xs, sizeof xs};
+
+	if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw"))
+		atf_tc_skip("this CPU has no AVX-512");
+	for (int i = 0; i < 64; i++) {
+		zmm_in[0][i] = (unsigned char)(i + 1);
+		zmm_in[1][i] = (unsigned char)(i + 101);
+	}
+	pid_t pid = nb_volunteer(holds_zmm, NULL);
+	nb_continue(pid, 0);
+	nb_trapped(pid, TRAP_BRKPT);
+	NB_OK(ptrace(PT_GETXSTATE, pid, &iov, 0));
+	ATF_REQUIRE_EQ(xs.xs_rfbm & parts, parts);
+	ATF_REQUIRE_EQ(xs.xs_xstate_bv & parts, parts);
+	ATF_REQUIRE_EQ(xs.xs_opmask.xs_k[3], UINT64_C(0x123456789abcdef0));
+	ATF_REQUIRE_EQ(memcmp(&xs.xs_zmm_hi256.xs_zmm[7], zmm_in[0] + 32, 32), 0);
+	ATF_REQUIRE_EQ(memcmp(&xs.xs_hi16_zmm.xs_hi16_zmm[29 - 16], zmm_in[1], 64), 0);
+	xs.xs_opmask.xs_k[3]++;
+	xs.xs_zmm_hi256.xs_zmm[7].zmm_bytes[31] = 7;
+	xs.xs_hi16_zmm.xs_hi16_zmm[29 - 16].zmm_bytes[63] = 8;
+	xs.xs_ymm_hi128.xs_ymm[7].ymm_bytes[15] = 99; /* of a part that is not named below */
+	xs.xs_rfbm = parts;
+	NB_OK(ptrace(PT_SETXSTATE, pid, &iov, 0));
+	nb_continue(pid, 0);
+	nb_exited(pid, 15);
+	nb_end();
+}
+
 /* --- core file ------------------------------------------------------------------------------------------- */
 
 static void check_core(const char *path)
