@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Taking hold of processes: launched and attached. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "control/model.h"
@@ -75,11 +74,12 @@ static int spawn_error(struct stasis_session *s, int error, const char *path)
 }
 
 /* With a filter, or without if it is not to be had. */
-static int launch_filtered(struct spawn_args *a, pid_t *pid_ret)
+static int launch_filtered(struct stasis_session *s, struct spawn_args *a, pid_t *pid_ret)
 {
 	struct sts_filter *filter = NULL;
 
-	a->filter_error = a->launch.exit_kill ? sts_os_filter_make(a->launch.opts->calls, &filter) : STASIS_E_BAD_STATE;
+	a->filter_error =
+		a->launch.exit_kill ? sts_os_filter_make(&s->pool, a->launch.opts->calls, &filter) : STASIS_E_BAD_STATE;
 	a->launch.filter = filter;
 	int r = sts_os_launch(&a->launch, pid_ret);
 	sts_os_filter_free(filter);
@@ -90,10 +90,10 @@ static int launch_filtered(struct spawn_args *a, pid_t *pid_ret)
 	return sts_os_launch(&a->launch, pid_ret);
 }
 
-static int launch(struct spawn_args *a, pid_t *pid_ret)
+static int launch(struct stasis_session *s, struct spawn_args *a, pid_t *pid_ret)
 {
 	if (a->launch.opts->flags & STASIS_SPAWN_FILTER)
-		return launch_filtered(a, pid_ret);
+		return launch_filtered(s, a, pid_ret);
 	return sts_os_launch(&a->launch, pid_ret);
 }
 
@@ -118,11 +118,11 @@ static int do_spawn(struct stasis_session *s, void *arg)
 
 	if (sts_spares_fill(s) < 0)
 		return -ENOMEM;
-	if (a->launch.opts->calls && !(calls = sts_calls_new(a->launch.opts->calls)))
+	if (a->launch.opts->calls && !(calls = sts_calls_new(s, a->launch.opts->calls)))
 		return -ENOMEM;
 	a->launch.exit_kill = sts_policy_kills(s, STASIS_DEATH_DEFAULT, true);
 	a->launch.ignore_child_signal = s->host_ignores_child;
-	int r = launch(a, &pid);
+	int r = launch(s, a, &pid);
 	if (r < 0) {
 		sts_calls_put(calls);
 		return spawn_error(s, r, a->launch.opts->path);
@@ -202,10 +202,10 @@ static int take_lwp(struct stasis_session *s, struct sts_process *p, pid_t tid)
 static int take_all(struct stasis_session *s, struct sts_process *p)
 {
 	for (bool found = false;;) {
-		_cleanup_free_ pid_t *tids = NULL;
+		_cleanup_pool_ pid_t *tids = NULL;
 		size_t n;
 		bool complete;
-		int r = sts_os_lwp_list(p->pid, &tids, &n, &complete);
+		int r = sts_os_lwp_list(&s->pool, p->pid, &tids, &n, &complete);
 
 		for (size_t i = 0; r >= 0 && i < n; i++) {
 			r = take_lwp(s, p, tids[i]);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Software breakpoints: a table per address space, and memory as the program itself sees it. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include "control/model.h"
 
@@ -50,12 +49,12 @@ static void forget(struct sts_space *space, struct sts_breakpoint *b)
 {
 	LIST_REMOVE(b, link);
 	space->n_breakpoints--;
-	free(b);
+	sts_pool_put(b);
 }
 
 static struct sts_breakpoint *add(struct sts_space *space, uint64_t addr)
 {
-	struct sts_breakpoint *b = calloc(1, sizeof *b);
+	struct sts_breakpoint *b = sts_pool_get(space->pool, sizeof *b);
 
 	if (!b)
 		return NULL;
@@ -110,6 +109,8 @@ void sts_breakpoints_wipe(struct sts_space *space, pid_t pid)
 
 /* --- memory without breakpoints in it ---------------------------------------------------- */
 
+enum { PIECE = 4096 };
+
 /* Swap the program's bytes into (or our breakpoints' originals out of) a copy of memory at addr. */
 static void overlay(struct sts_breakpoint *b, uint64_t addr, uint8_t *buf, size_t len, bool reading)
 {
@@ -157,19 +158,33 @@ static bool touches_any(struct sts_space *space, uint64_t addr, size_t len)
 	return false;
 }
 
-ssize_t sts_space_write(struct sts_process *p, uint64_t addr, const void *buf, size_t len)
+/* A piece that may have breakpoints in it, which stay; it is at most PIECE bytes. */
+static ssize_t write_piece(struct sts_process *p, uint64_t addr, const void *buf, size_t len)
 {
-	if (!touches_any(p->space, addr, len))
-		return sts_os_memory_write(sts_process_task(p), addr, buf, len);
-	uint8_t *copy = malloc(len);
+	uint8_t copy[PIECE];
 
-	if (!copy)
-		return -ENOMEM;
 	memcpy(copy, buf, len);
 	overlay_all(p->space, addr, copy, len, false);
-	ssize_t n = sts_os_memory_write(sts_process_task(p), addr, copy, len);
-	free(copy);
-	return n;
+	return sts_os_memory_write(sts_process_task(p), addr, copy, len);
+}
+
+ssize_t sts_space_write(struct sts_process *p, uint64_t addr, const void *buf, size_t len)
+{
+	size_t done = 0;
+
+	if (!touches_any(p->space, addr, len))
+		return sts_os_memory_write(sts_process_task(p), addr, buf, len);
+	while (done < len) {
+		size_t piece = len - done < PIECE ? len - done : PIECE;
+		ssize_t n = write_piece(p, addr + done, (const char *)buf + done, piece);
+
+		if (n < 0 && done == 0)
+			return n;
+		done += n > 0 ? (size_t)n : 0;
+		if (n < (ssize_t)piece)
+			break;
+	}
+	return (ssize_t)done;
 }
 
 int sts_space_load(struct sts_process *p, uint64_t addr, void *buf, size_t len)

@@ -3,7 +3,6 @@
  * Which system calls are reported, and what a filter in the kernel asks of us:
  * to serve whoever inherits it, and that nobody is born out of our sight.
  */
-#include <stdlib.h>
 #include "control/model.h"
 
 static bool bit_of(enum stasis_abi abi, uint64_t number, size_t *column_ret)
@@ -31,9 +30,9 @@ bool stasis_call_set_has(const struct stasis_call_set *set, enum stasis_abi abi,
 	return set->others;
 }
 
-struct sts_calls *sts_calls_new(const struct stasis_call_set *set)
+struct sts_calls *sts_calls_new(struct stasis_session *s, const struct stasis_call_set *set)
 {
-	struct sts_calls *calls = calloc(1, sizeof *calls);
+	struct sts_calls *calls = sts_pool_get(&s->pool, sizeof *calls);
 
 	if (!calls)
 		return NULL;
@@ -45,7 +44,7 @@ struct sts_calls *sts_calls_new(const struct stasis_call_set *set)
 void sts_calls_put(struct sts_calls *calls)
 {
 	if (calls && --calls->refs == 0)
-		free(calls);
+		sts_pool_put(calls);
 }
 
 void sts_calls_remember(struct stasis_session *s, struct sts_calls *calls)

@@ -17,6 +17,7 @@
 #include <sys/queue.h>
 #include "arch/arch.h"
 #include "os/os.h"
+#include "util/pool.h"
 
 struct sts_lwp;
 struct sts_process;
@@ -138,6 +139,7 @@ LIST_HEAD(sts_breakpoint_list, sts_breakpoint);
 #define STS_BREAKPOINT_BUCKETS 64
 
 struct sts_space {
+	struct sts_pool *pool;
 	unsigned refs;
 	struct sts_breakpoint_list breakpoints[STS_BREAKPOINT_BUCKETS];
 	size_t n_breakpoints;
@@ -238,6 +240,7 @@ struct sts_gate;
 
 struct stasis_session {
 	struct sts_gate *gate;
+	struct sts_pool pool; /* all objects; only the tracing task gets and puts */
 	bool direct;
 	bool keeps_ended;
 	bool keeps_faults;
@@ -276,7 +279,6 @@ struct stasis_session {
 
 /* --- table.c: finding, making and freeing the objects ---------------------------- */
 int sts_spares_fill(struct stasis_session *s);
-void sts_spares_free(struct stasis_session *s);
 struct sts_lwp *sts_lwp_find(struct stasis_session *s, pid_t tid);
 struct sts_lwp *sts_lwp_new(struct stasis_session *s, pid_t tid); /* unclaimed; takes the spare */
 void sts_lwp_claim(struct sts_lwp *lwp, struct sts_process *process);
@@ -325,7 +327,7 @@ bool sts_orphans_adopt(struct stasis_session *s, int64_t now_ms); /* true: did s
 
 /* --- calls.c: which system calls are meant ------------------------------------------------- */
 /* For the calling session's processes; NULL: no memory. */
-struct sts_calls *sts_calls_new(const struct stasis_call_set *set);
+struct sts_calls *sts_calls_new(struct stasis_session *s, const struct stasis_call_set *set);
 void sts_calls_put(struct sts_calls *calls);
 /* parent NULL: nobody knows it; taken for a descendant of the last that was launched so. */
 void sts_calls_inherit(struct sts_process *child, const struct sts_process *parent);

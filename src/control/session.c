@@ -99,7 +99,7 @@ int stasis_session_create(const struct stasis_session_opts *opts, struct stasis_
 	session_init(s, opts);
 	int r = sts_gate_open(s);
 	if (r < 0) {
-		sts_spares_free(s);
+		sts_pool_clear(&s->pool);
 		free(s);
 		return r;
 	}
@@ -111,8 +111,7 @@ void stasis_session_destroy(struct stasis_session *session)
 {
 	if (!session || !sts_gate_close(session))
 		return;
-	sts_calls_put(session->last_calls);
-	sts_spares_free(session);
+	sts_pool_clear(&session->pool);
 	free(session);
 }
 

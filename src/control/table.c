@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Finding, making and freeing LWPs, processes and address spaces. */
 #include <errno.h>
-#include <stdlib.h>
 #include "control/model.h"
 
 static unsigned bucket(pid_t id)
@@ -13,22 +12,12 @@ static unsigned bucket(pid_t id)
 int sts_spares_fill(struct stasis_session *s)
 {
 	if (!s->spare_lwp)
-		s->spare_lwp = calloc(1, sizeof *s->spare_lwp);
+		s->spare_lwp = sts_pool_get(&s->pool, sizeof *s->spare_lwp);
 	if (!s->spare_process)
-		s->spare_process = calloc(1, sizeof *s->spare_process);
+		s->spare_process = sts_pool_get(&s->pool, sizeof *s->spare_process);
 	if (!s->spare_space)
-		s->spare_space = calloc(1, sizeof *s->spare_space);
+		s->spare_space = sts_pool_get(&s->pool, sizeof *s->spare_space);
 	return s->spare_lwp && s->spare_process && s->spare_space ? 0 : -ENOMEM;
-}
-
-void sts_spares_free(struct stasis_session *s)
-{
-	free(s->spare_lwp);
-	free(s->spare_process);
-	free(s->spare_space);
-	s->spare_lwp = NULL;
-	s->spare_process = NULL;
-	s->spare_space = NULL;
 }
 
 /* --- LWPs ------------------------------------------------------------------- */
@@ -47,7 +36,7 @@ struct sts_lwp *sts_lwp_new(struct stasis_session *s, pid_t tid)
 {
 	struct sts_lwp *lwp = s->spare_lwp;
 
-	if (!lwp && !(lwp = calloc(1, sizeof *lwp)))
+	if (!lwp && !(lwp = sts_pool_get(&s->pool, sizeof *lwp)))
 		return NULL;
 	s->spare_lwp = NULL;
 	lwp->tid = tid;
@@ -118,7 +107,7 @@ void sts_lwp_try_free(struct sts_lwp *lwp)
 	if (lwp->state != STS_LWP_GONE || lwp->node.where != STS_NODE_IDLE || lwp->exit_node.where != STS_NODE_IDLE)
 		return;
 	TAILQ_REMOVE(lwp->process ? &lwp->process->lwps : &lwp->session->unclaimed, lwp, in_process);
-	free(lwp);
+	sts_pool_put(lwp);
 }
 
 void sts_lwp_bury(struct sts_lwp *lwp)
@@ -142,9 +131,10 @@ struct sts_space *sts_space_new(struct stasis_session *s)
 {
 	struct sts_space *space = s->spare_space;
 
-	if (!space && !(space = calloc(1, sizeof *space)))
+	if (!space && !(space = sts_pool_get(&s->pool, sizeof *space)))
 		return NULL;
 	s->spare_space = NULL;
+	space->pool = &s->pool;
 	TAILQ_INIT(&space->processes);
 	return space;
 }
@@ -154,7 +144,7 @@ void sts_space_put(struct sts_space *space)
 	if (--space->refs > 0)
 		return;
 	sts_breakpoints_wipe(space, 0);
-	free(space);
+	sts_pool_put(space);
 }
 
 void sts_process_space_set(struct sts_process *p, struct sts_space *space)
@@ -207,7 +197,7 @@ struct sts_process *sts_process_new(struct stasis_session *s, pid_t pid, struct 
 {
 	struct sts_process *p = s->spare_process;
 
-	if (!p && !(p = calloc(1, sizeof *p)))
+	if (!p && !(p = sts_pool_get(&s->pool, sizeof *p)))
 		return NULL;
 	s->spare_process = NULL;
 	p->session = s;
@@ -245,5 +235,5 @@ void sts_process_free(struct sts_process *p)
 	sts_calls_put(p->calls);
 	LIST_REMOVE(p, by_pid);
 	TAILQ_REMOVE(&p->session->all, p, in_session);
-	free(p);
+	sts_pool_put(p);
 }

@@ -17,6 +17,7 @@
 #include <stasis/memory.h>
 #include <stasis/process.h>
 #include <stasis/regs.h>
+#include "util/pool.h"
 
 /* --- reports: what a wait tells of one LWP ------------------------------- */
 
@@ -179,9 +180,9 @@ int sts_os_signal_action_set(pid_t pid, pid_t tid, int signal, const uint8_t act
 
 /*
  * List the LWPs of a process. *complete_ret: the listing is known to have
- * missed none at its time. *n_ret entries, malloc'ed in *tids_ret.
+ * missed none at its time. *n_ret entries, got from the pool, in *tids_ret.
  */
-int sts_os_lwp_list(pid_t pid, pid_t **tids_ret, size_t *n_ret, bool *complete_ret);
+int sts_os_lwp_list(struct sts_pool *pool, pid_t pid, pid_t **tids_ret, size_t *n_ret, bool *complete_ret);
 struct sts_task_status {
 	char name[16];
 	char state; /* R S D T t Z X I */
@@ -217,7 +218,7 @@ int sts_os_memory_store(pid_t pid, uint64_t addr, const void *buf, size_t len);
 bool sts_os_call_filters(const struct stasis_event_syscall *call);
 struct sts_filter; /* stops at the calls of a set */
 /* -ENOMEM, -E2BIG. To be freed when the launch is over. */
-int sts_os_filter_make(const struct stasis_call_set *set, struct sts_filter **ret);
+int sts_os_filter_make(struct sts_pool *pool, const struct stasis_call_set *set, struct sts_filter **ret);
 void sts_os_filter_free(struct sts_filter *filter);
 
 struct sts_launch {

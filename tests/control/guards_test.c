@@ -19,8 +19,8 @@ int __real_sts_breakpoint_unplant(pid_t pid, struct sts_breakpoint *b);
 int __wrap_sts_breakpoint_unplant(pid_t pid, struct sts_breakpoint *b);
 int __real_sts_os_kill(pid_t pid, int signal);
 int __wrap_sts_os_kill(pid_t pid, int signal);
-int __real_sts_os_lwp_list(pid_t pid, pid_t **tids_ret, size_t *n_ret, bool *complete_ret);
-int __wrap_sts_os_lwp_list(pid_t pid, pid_t **tids_ret, size_t *n_ret, bool *complete_ret);
+int __real_sts_os_lwp_list(struct sts_pool *pool, pid_t pid, pid_t **tids_ret, size_t *n_ret, bool *complete_ret);
+int __wrap_sts_os_lwp_list(struct sts_pool *pool, pid_t pid, pid_t **tids_ret, size_t *n_ret, bool *complete_ret);
 int __real_sts_os_seize(pid_t tid, bool exit_kill);
 int __wrap_sts_os_seize(pid_t tid, bool exit_kill);
 int __real_sts_os_task_signals_init(bool *ignored_ret);
@@ -107,9 +107,9 @@ static struct {
 	_Atomic unsigned times;
 } skipped;
 
-int __wrap_sts_os_lwp_list(pid_t pid, pid_t **tids_ret, size_t *n_ret, bool *complete_ret)
+int __wrap_sts_os_lwp_list(struct sts_pool *pool, pid_t pid, pid_t **tids_ret, size_t *n_ret, bool *complete_ret)
 {
-	int r = __real_sts_os_lwp_list(pid, tids_ret, n_ret, complete_ret);
+	int r = __real_sts_os_lwp_list(pool, pid, tids_ret, n_ret, complete_ret);
 
 	if (r < 0 || atomic_load(&skipped.times) == 0)
 		return r;

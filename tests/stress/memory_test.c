@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 #include "storms.h"
+#include "util/pool.h"
 
 enum { WORKERS = 2, ITERATIONS = 12, FLAGS = STORM_WORK_BIRTHS | STORM_WORK_CHURN | STORM_WORK_SIGNALS };
 /* How a trial ends, as exit status of its process. */
@@ -19,6 +20,11 @@ enum { COMPLETED = 10, /* the allocation to fail was never reached */ SURVIVED =
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define CAN_INJECT false
 static _Atomic long countdown;
+
+static bool must_fail(void)
+{
+	return false;
+}
 #else
 #define CAN_INJECT true
 
@@ -53,6 +59,15 @@ void *realloc(void *p, size_t size)
 	return must_fail() ? NULL : __libc_realloc(p, size);
 }
 #endif
+
+void *__real_sts_pool_get(struct sts_pool *pool, size_t size);
+void *__wrap_sts_pool_get(struct sts_pool *pool, size_t size);
+
+/* The engine's own, on the tracing task. */
+void *__wrap_sts_pool_get(struct sts_pool *pool, size_t size)
+{
+	return must_fail() ? NULL : __real_sts_pool_get(pool, size);
+}
 
 /* One trial. Between arming and disarming it calls nothing but the engine. */
 struct trial {

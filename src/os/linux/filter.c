@@ -17,7 +17,6 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -164,16 +163,16 @@ static bool may_trace_all(void)
 	return syscall(SYS_capget, &header, data) < 0 || (data[0].effective & 1u << CAP_SYS_PTRACE);
 }
 
-int sts_os_filter_make(const struct stasis_call_set *set, struct sts_filter **ret)
+int sts_os_filter_make(struct sts_pool *pool, const struct stasis_call_set *set, struct sts_filter **ret)
 {
-	struct sts_filter *filter = malloc(sizeof *filter);
+	struct sts_filter *filter = sts_pool_get(pool, sizeof *filter);
 	struct program p = {.filter = filter};
 
 	if (!filter)
 		return -ENOMEM;
 	put_program(&p, set);
 	if (p.full) {
-		free(filter);
+		sts_pool_put(filter);
 		return -E2BIG;
 	}
 	filter->program = (struct sock_fprog){.len = (unsigned short)p.n, .filter = filter->insns};
@@ -184,5 +183,5 @@ int sts_os_filter_make(const struct stasis_call_set *set, struct sts_filter **re
 
 void sts_os_filter_free(struct sts_filter *filter)
 {
-	free(filter);
+	sts_pool_put(filter);
 }

@@ -4,8 +4,8 @@
  * of it is read below roots that tests can replace.
  */
 #include "os/linux/obstacle.h"
+#include "os/linux/request.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
@@ -233,26 +233,32 @@ static void thread_note(const struct sts_facts *thread, struct sts_thread_facts 
 	}
 }
 
+struct thread_look {
+	const struct sts_obstacle_roots *roots;
+	pid_t pid;
+	struct sts_thread_facts *facts;
+};
+
+static int thread_look(void *arg, const char *name)
+{
+	struct thread_look *look = arg;
+	struct sts_facts thread;
+	char who[PATH_CAP];
+
+	snprintf(who, sizeof(who), "%d/task/%s", look->pid, name);
+	if (name[0] != '.' && sts_facts_read(look->roots, who, &thread) == 0)
+		thread_note(&thread, look->facts);
+	return 0;
+}
+
 void sts_facts_threads(const struct sts_obstacle_roots *roots, pid_t pid, struct sts_thread_facts *ret)
 {
-	char path[PATH_CAP];
-	struct sts_facts thread;
-	struct dirent *e;
-	DIR *dir;
+	struct thread_look look = {roots, pid, ret};
 
 	memset(ret, 0, sizeof(*ret));
-	snprintf(path, sizeof(path), "%s/%d/task", roots->proc, pid);
-	dir = opendir(path);
-	if (dir == NULL)
-		return;
-	while ((e = readdir(dir)) != NULL) {
-		char who[PATH_CAP];
-
-		snprintf(who, sizeof(who), "%d/task/%s", pid, e->d_name);
-		if (e->d_name[0] != '.' && sts_facts_read(roots, who, &thread) == 0)
-			thread_note(&thread, ret);
-	}
-	closedir(dir);
+	_cleanup_close_ int fd = open_at("%s/%d/task", roots->proc, pid);
+	if (fd >= 0)
+		(void)!sts_dir_each(fd, thread_look, &look);
 }
 
 /* --- relations between the caller and the target ------------------------------- */

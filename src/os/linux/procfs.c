@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What /proc tells of processes and LWPs. */
-#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "os/linux/request.h"
 #include "os/os.h"
 #include "util/cleanup.h"
 
-/* --- LWP listing -------------------------------------------------------------- */
+/* --- directories -------------------------------------------------------------- */
 
 struct linux_dirent64 {
 	uint64_t ino;
@@ -24,43 +25,53 @@ struct linux_dirent64 {
 	char name[];
 };
 
+int sts_dir_each(int fd, int (*fn)(void *arg, const char *name), void *arg)
+{
+	_Alignas(struct linux_dirent64) char buf[16384];
+	long n;
+	int r = 0;
+
+	while (r == 0 && (n = syscall(SYS_getdents64, fd, buf, sizeof buf)) != 0) {
+		if (n < 0)
+			return -errno;
+		for (long at = 0; r == 0 && at < n;) {
+			const struct linux_dirent64 *entry = (const void *)(buf + at);
+
+			at += entry->reclen;
+			r = fn(arg, entry->name);
+		}
+	}
+	return r;
+}
+
+/* --- LWP listing -------------------------------------------------------------- */
+
 struct tid_list {
+	struct sts_pool *pool;
 	pid_t *tids;
 	size_t n, cap;
 };
 
-static int tid_list_add(struct tid_list *list, pid_t tid)
+static int tid_list_add(void *arg, const char *name)
 {
+	struct tid_list *list = arg;
+
+	if (name[0] < '0' || name[0] > '9')
+		return 0;
 	if (list->n == list->cap) {
 		size_t cap = list->cap ? 2 * list->cap : 64;
-		pid_t *tids = realloc(list->tids, cap * sizeof *tids);
+		pid_t *tids = sts_pool_get(list->pool, cap * sizeof *tids);
 
 		if (!tids)
 			return -ENOMEM;
+		if (list->tids)
+			memcpy(tids, list->tids, list->n * sizeof *tids);
+		sts_pool_put(list->tids);
 		list->tids = tids;
 		list->cap = cap;
 	}
-	list->tids[list->n++] = tid;
+	list->tids[list->n++] = atoi(name);
 	return 0;
-}
-
-static int read_tids(int fd, struct tid_list *list)
-{
-	char buf[16384];
-	long n;
-
-	while ((n = syscall(SYS_getdents64, fd, buf, sizeof buf)) > 0) {
-		for (long at = 0; at < n;) {
-			const struct linux_dirent64 *entry = (const void *)(buf + at);
-
-			at += entry->reclen;
-			if (entry->name[0] < '0' || entry->name[0] > '9')
-				continue;
-			if (tid_list_add(list, atoi(entry->name)) < 0)
-				return -ENOMEM;
-		}
-	}
-	return n < 0 ? -errno : 0;
 }
 
 /*
@@ -68,21 +79,21 @@ static int read_tids(int fd, struct tid_list *list)
  * counts as complete only if its length is also the directory's link count less
  * two, before and after.
  */
-int sts_os_lwp_list(pid_t pid, pid_t **tids_ret, size_t *n_ret, bool *complete_ret)
+int sts_os_lwp_list(struct sts_pool *pool, pid_t pid, pid_t **tids_ret, size_t *n_ret, bool *complete_ret)
 {
 	char path[64];
 	struct stat before, after;
-	struct tid_list list = {0};
+	struct tid_list list = {.pool = pool};
 
 	snprintf(path, sizeof path, "/proc/%d/task", pid);
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? -ESRCH : -errno;
-	int r = fstat(fd, &before) < 0 ? -errno : read_tids(fd, &list);
+	int r = fstat(fd, &before) < 0 ? -errno : sts_dir_each(fd, tid_list_add, &list);
 	if (r == 0 && fstat(fd, &after) < 0)
 		r = -errno;
 	if (r < 0) {
-		free(list.tids);
+		sts_pool_put(list.tids);
 		return r == -ENOENT ? -ESRCH : r;
 	}
 	*complete_ret = list.n + 2 == before.st_nlink && list.n + 2 == after.st_nlink;
@@ -197,7 +208,6 @@ static bool map_parse(char *line, struct stasis_map *map)
 	char perms[5];
 	int at = 0;
 
-	line[strcspn(line, "\n")] = '\0';
 	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 " %n", &map->start, &map->end, perms,
 		   &map->offset, &map->device_major, &map->device_minor, &map->inode, &at) < 7)
 		return false;
@@ -209,24 +219,42 @@ static bool map_parse(char *line, struct stasis_map *map)
 	return true;
 }
 
+/* Whole lines of the buffer, each ended by a NUL, to fn. How many bytes they were, or what fn says if not 0. */
+static int maps_lines(char *buf, size_t len, stasis_map_fn fn, void *arg, size_t *used_ret)
+{
+	char *line = buf, *end;
+	int r = 0;
+
+	while (r == 0 && (end = memchr(line, '\n', (size_t)(buf + len - line)))) {
+		struct stasis_map map = {0};
+
+		*end = '\0';
+		if (map_parse(line, &map))
+			r = fn(arg, &map);
+		line = end + 1;
+	}
+	*used_ret = (size_t)(line - buf);
+	return r;
+}
+
+/* Without stdio and its allocations: the tracing task comes here, too. */
 int sts_os_maps_each(pid_t pid, stasis_map_fn fn, void *arg)
 {
-	char path[64];
-	_cleanup_free_ char *line = NULL;
-	size_t cap = 0;
+	char path[64], buf[4 * PATH_MAX]; /* a line holds a path, and each byte of that may be written as four */
+	size_t len = 0, used;
+	ssize_t n;
 	int r = 0;
 
 	snprintf(path, sizeof path, "/proc/%d/maps", pid);
-	FILE *file = fopen(path, "re");
-	if (!file)
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
 		return errno == ENOENT ? -ESRCH : -errno;
-	while (r == 0 && getline(&line, &cap, file) > 0) {
-		struct stasis_map map = {0};
-
-		if (map_parse(line, &map))
-			r = fn(arg, &map);
+	while (r == 0 && (n = read(fd, buf + len, sizeof buf - len)) > 0) {
+		len += (size_t)n;
+		r = maps_lines(buf, len, fn, arg, &used);
+		len -= used;
+		memmove(buf, buf + used, len);
 	}
-	fclose(file);
 	return r;
 }
 
