@@ -132,9 +132,10 @@ STS_TC(seccomp_and_owned_namespace, 10, "the facts alone also know the rights of
        .require_user = "root")
 {
 	struct filter f = {SYS_process_vm_readv, -1, SECCOMP_RET_ERRNO | ENOSYS};
-	pid_t pid = target(nobody_in_new_user_namespace, NULL);
 	struct answer a;
 
+	need_user_namespaces();
+	pid_t pid = target(nobody_in_new_user_namespace, NULL);
 	ask(nobody_and_filter, &f, pid, &a);
 	expect(&a, 0);
 	sts_kill_reap(pid);

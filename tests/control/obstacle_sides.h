@@ -20,6 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "os/os.h"
@@ -208,6 +209,25 @@ static inline void new_user_namespace(void *arg)
 	must(unshare(CLONE_NEWUSER) == 0);
 	snprintf(map, sizeof(map), "0 %u 1", uid);
 	write_map("/proc/self/uid_map", map);
+}
+
+/* For cases that need one: asks the kernel, as whoever it is asked by then, and skips the case if it says no. */
+static inline void need_user_namespaces(void)
+{
+	pid_t pid = sts_fork();
+	int status;
+
+	if (pid == 0) {
+		if (getuid() == 0)
+			drop_ids_dumpable(NULL);
+		_exit(unshare(CLONE_NEWUSER) < 0 ? errno : 0);
+	}
+	status = sts_reap(pid);
+	ATF_REQUIRE(WIFEXITED(status));
+	if (WEXITSTATUS(status) == EPERM)
+		atf_tc_skip("the kernel makes no user namespace here: %s, as always in a chroot", strerror(EPERM));
+	if (WEXITSTATUS(status) != 0)
+		atf_tc_skip("the kernel makes no user namespace here: %s", strerror(WEXITSTATUS(status)));
 }
 
 static inline void nobody_in_new_user_namespace(void *arg)

@@ -282,9 +282,10 @@ STS_TC(same_capabilities, 10, "without CAP_SYS_PTRACE, but no less capable than 
 
 STS_TC(outside_namespace, 10, "from inside a user namespace a process outside of it, of the same user")
 {
-	pid_t pid = target(NULL, NULL);
 	struct answer a;
 
+	need_user_namespaces();
+	pid_t pid = target(NULL, NULL);
 	if (getuid() == 0)
 		ask(nobody_in_new_user_namespace, NULL, pid, &a);
 	else
@@ -295,9 +296,10 @@ STS_TC(outside_namespace, 10, "from inside a user namespace a process outside of
 
 STS_TC(outside_namespace_same_user, 10, "the same where all ids match", .require_user = "root")
 {
-	pid_t pid = target(drop_ids_dumpable, NULL);
 	struct answer a;
 
+	need_user_namespaces();
+	pid_t pid = target(drop_ids_dumpable, NULL);
 	ask(nobody_in_new_user_namespace, NULL, pid, &a);
 	expect(&a, STASIS_E_PERM_NAMESPACE);
 	sts_kill_reap(pid);
@@ -305,9 +307,10 @@ STS_TC(outside_namespace_same_user, 10, "the same where all ids match", .require
 
 STS_TC(sibling_namespace, 10, "a process in another namespace beside ours", .require_user = "root")
 {
-	pid_t pid = target(nobody_in_new_user_namespace, NULL);
 	struct answer a;
 
+	need_user_namespaces();
+	pid_t pid = target(nobody_in_new_user_namespace, NULL);
 	ask(nobody_in_new_user_namespace, NULL, pid, &a);
 	expect(&a, STASIS_E_PERM_NAMESPACE);
 	sts_kill_reap(pid);
@@ -315,9 +318,10 @@ STS_TC(sibling_namespace, 10, "a process in another namespace beside ours", .req
 
 STS_TC(owned_namespace, 10, "the owner of a namespace may trace what is in it", .require_user = "root")
 {
-	pid_t pid = target(nobody_in_new_user_namespace, NULL);
 	struct answer a;
 
+	need_user_namespaces();
+	pid_t pid = target(nobody_in_new_user_namespace, NULL);
 	ask(drop_ids_dumpable, NULL, pid, &a);
 	expect(&a, 0);
 	sts_kill_reap(pid);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +21,8 @@ enum {
 struct fd_entry {
 	int fd;
 	char link[80];
+	dev_t dev;
+	ino_t ino;
 };
 
 static struct {
@@ -41,10 +44,14 @@ static size_t read_fds(struct fd_entry *fds, size_t cap)
 		return 0;
 	while (n < cap && (e = readdir(dir)) != NULL) {
 		int fd = atoi(e->d_name);
+		struct stat st = {0};
 		ssize_t len;
 
 		if (e->d_name[0] == '.' || fd == dirfd(dir))
 			continue;
+		fstat(fd, &st);
+		fds[n].dev = st.st_dev;
+		fds[n].ino = st.st_ino;
 		len = readlinkat(dirfd(dir), e->d_name, fds[n].link, sizeof(fds[n].link) - 1);
 		fds[n].link[len < 0 ? 0 : len] = '\0';
 		fds[n++].fd = fd;
@@ -67,13 +74,19 @@ static unsigned count_threads(void)
 	return n;
 }
 
-static const char *find_fd(const struct fd_entry *fds, size_t n, int fd)
+static const struct fd_entry *find_fd(const struct fd_entry *fds, size_t n, int fd)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (fds[i].fd == fd)
-			return fds[i].link;
+			return &fds[i];
 	}
 	return NULL;
+}
+
+/* What has a path is known by its inode: seen from another root or mount namespace, or renamed, its name is another. */
+static bool is_same(const struct fd_entry *a, const struct fd_entry *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && (a->link[0] == '/' || strcmp(a->link, b->link) == 0);
 }
 
 #define FINDING(...)                                                                                                   \
@@ -91,12 +104,12 @@ static void check_fds(void)
 	size_t n = read_fds(now, MAX_FDS);
 
 	for (size_t i = 0; i < n; i++) {
-		const char *then = find_fd(watch.fds, watch.fd_count, now[i].fd);
+		const struct fd_entry *then = find_fd(watch.fds, watch.fd_count, now[i].fd);
 
 		if (then == NULL)
 			FINDING("descriptor %d (%s) was left open", now[i].fd, now[i].link);
-		else if (strcmp(then, now[i].link) != 0)
-			FINDING("descriptor %d was %s and is now %s", now[i].fd, then, now[i].link);
+		else if (!is_same(then, &now[i]))
+			FINDING("descriptor %d was %s and is now %s", now[i].fd, then->link, now[i].link);
 	}
 	for (size_t i = 0; i < watch.fd_count; i++) {
 		if (find_fd(now, n, watch.fds[i].fd) == NULL)

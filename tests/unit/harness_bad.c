@@ -108,6 +108,11 @@ STS_TC(changed_descriptor, 10, "a descriptor of the caller's leads elsewhere")
 	close(fd);
 }
 
+STS_TC(renamed_descriptor, 10, "what a descriptor leads to is called otherwise now, which is nothing to complain of")
+{
+	STS_SYS(rename("input", "renamed"));
+}
+
 static void *idle(void *arg)
 {
 	for (;;)

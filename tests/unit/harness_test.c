@@ -58,6 +58,21 @@ STS_TC(passes_good_case, 20, "a case that gives everything back passes")
 	ATF_CHECK_STREQ("passed\n", line);
 }
 
+STS_TC(passes_renamed, 20, "a descriptor counts as the same by its inode, not by its name")
+{
+	int fd = (int)STS_SYS(open("input", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	int saved = (int)STS_SYS(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
+	char line[2100];
+
+	STS_SYS(dup2(fd, STDIN_FILENO));
+	ATF_CHECK_EQ(0, run_bad("renamed_descriptor", line, sizeof(line)));
+	STS_SYS(dup2(saved, STDIN_FILENO));
+	close(saved);
+	close(fd);
+	ATF_CHECK_STREQ("passed\n", line);
+	STS_SYS(access("renamed", F_OK));
+}
+
 STS_TC(catches_child, 20, "a child left running fails the case and is killed")
 {
 	must_fail("left_child", "^failed: child [0-9]+ \\(harness_bad\\) was left in state [RS]");
