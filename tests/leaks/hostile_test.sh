@@ -127,5 +127,12 @@ noexec_tmp_body()
 sts_tc nobody 60 "another user from the start" require.user root require.progs setpriv
 nobody_body()
 {
+	# The build may lie where that user cannot go.
+	reachable=$(mktemp -d "${TMPDIR:-/tmp}/leaks.XXXXXX") || atf_fail "no folder"
+	trap 'rm -rf "$reachable"' EXIT
+	atf_check cp -L "$(sts_target zoo)" "$reachable"/target-zoo
+	atf_check cp -L "$STASIS" "$STS_BUILD/libstasis-leaks.so" "$reachable"
+	chmod 755 "$reachable"
+	STS_BUILD=$reachable STS_TARGETS=$reachable
 	in_setting setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs --bounding-set=-all
 }

@@ -92,10 +92,13 @@ sqlite_body()
 		create index i on t(b); select count(*), sum(a), max(b) from t where b like "3%";'
 }
 
-sts_tc compilers 100 "gcc and clang write the same code" require.progs "gcc clang"
+# Those of them that are here.
+compilers=$(for compiler in gcc clang; do ! command -v $compiler >/dev/null || echo $compiler; done)
+
+sts_tc compilers 100 "gcc and clang write the same code" require.progs gcc
 compilers_body()
 {
-	for compiler in gcc clang; do
+	for compiler in $compilers; do
 		for options in -O0 -O2 "-O2 -g"; do
 			# shellcheck disable=SC2086 # words
 			atf_check $compiler $options -D_GNU_SOURCE -w -I"$STS_SOURCE/tests/targets/leaks" -c -o plain.o \
@@ -153,11 +156,11 @@ short_sqlite_body()
 	same sqlite3 :memory: 'with recursive c(x) as (select 1 union all select x + 1 from c where x < 9999) select sum(x) from c'
 }
 
-sts_tc objects 200 "gcc and clang make the same object, with its debugging information" require.progs "gcc clang"
+sts_tc objects 200 "gcc and clang make the same object, with its debugging information" require.progs gcc
 objects_body()
 {
 	printf '#include <stdio.h>\nint main(void) { puts("x"); return 0; }\n' >a.c
-	for compiler in gcc clang; do
+	for compiler in $compilers; do
 		same $compiler -O2 -g -c -o a.o a.c
 		mv a.o with.o
 		atf_check $compiler -O2 -g -c -o a.o a.c
