@@ -10,17 +10,19 @@
 extern const char sts_start_linked, sts_aligned_linked;
 static const char *const linked[] __attribute__((used)) = {&sts_start_linked, &sts_aligned_linked};
 
-static __attribute__((noinline, cold)) void *no_memory(void)
+static __attribute__((noinline, cold)) void *no_memory(size_t size, uint32_t stack)
 {
+	sts_malloc_refused(size, stack);
 	errno = ENOMEM;
 	return NULL;
 }
 
 STS_ENTRY void *malloc(size_t size)
 {
-	void *p = sts_heap_alloc(size, 0, STS_STACK_HERE());
+	uint32_t stack = STS_STACK_HERE();
+	void *p = sts_heap_alloc(size, 0, stack);
 
-	return p != NULL ? p : no_memory();
+	return p != NULL ? p : no_memory(size, stack);
 }
 
 /* Whether the loader calls: it may be about a library's description. */
@@ -55,13 +57,14 @@ STS_ENTRY void free_aligned_sized(void *p, size_t align, size_t size)
 
 STS_ENTRY void *calloc(size_t n, size_t size)
 {
+	uint32_t stack = STS_STACK_HERE();
 	size_t total;
 	void *p;
 
 	if (__builtin_mul_overflow(n, size, &total))
-		return no_memory();
-	p = sts_heap_zalloc(total, STS_STACK_HERE());
-	return p != NULL ? p : no_memory();
+		return no_memory(0, stack);
+	p = sts_heap_zalloc(total, stack);
+	return p != NULL ? p : no_memory(total, stack);
 }
 
 /* What glibc does with a size of 0: the block is freed, and NULL is no error. */
@@ -71,7 +74,7 @@ static void *resize(void *p, size_t size, uint32_t stack, const char *function)
 
 	if (p == NULL) {
 		to = sts_heap_alloc(size, 0, stack);
-		return to != NULL ? to : no_memory();
+		return to != NULL ? to : no_memory(size, stack);
 	}
 	if (sts_heap_usable(p) == SIZE_MAX)
 		sts_malloc_misuse(function, p, stack);
@@ -80,7 +83,7 @@ static void *resize(void *p, size_t size, uint32_t stack, const char *function)
 		return NULL;
 	}
 	to = sts_heap_resize(p, size, stack);
-	return to != NULL ? to : no_memory();
+	return to != NULL ? to : no_memory(size, stack);
 }
 
 STS_ENTRY void *realloc(void *p, size_t size)
@@ -90,11 +93,12 @@ STS_ENTRY void *realloc(void *p, size_t size)
 
 STS_ENTRY void *reallocarray(void *p, size_t n, size_t size)
 {
+	uint32_t stack = STS_STACK_HERE();
 	size_t total;
 
 	if (__builtin_mul_overflow(n, size, &total))
-		return no_memory();
-	return resize(p, total, STS_STACK_HERE(), "reallocarray");
+		return no_memory(0, stack);
+	return resize(p, total, stack, "reallocarray");
 }
 
 /* As much as was asked for, not what there is: what lies beyond is not looked at for pointers. */

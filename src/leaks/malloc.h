@@ -27,6 +27,8 @@ size_t malloc_usable_size(void *p);
  * from if that is known; and aborts.
  */
 _Noreturn void sts_malloc_misuse(const char *function, const void *p, uint32_t stack);
+/* There is no memory for a block; if that is for its size alone it is said, or the program ended, as was asked for. */
+void sts_malloc_refused(size_t size, uint32_t stack);
 /* Says that there is no memory and no way to tell the program, and aborts. */
 _Noreturn void sts_malloc_no_memory(const char *function);
 

@@ -21,8 +21,10 @@ static void *aligned(size_t align, size_t size, uint32_t stack)
 {
 	void *p = sts_heap_alloc(size, align, stack);
 
-	if (p == NULL)
+	if (p == NULL) {
+		sts_malloc_refused(size, stack);
 		errno = ENOMEM;
+	}
 	return p;
 }
 
@@ -52,13 +54,16 @@ STS_ENTRY void *aligned_alloc(size_t align, size_t size)
 /* errno is not touched, and *ret only on success. */
 STS_ENTRY int posix_memalign(void **ret, size_t align, size_t size)
 {
+	uint32_t stack = STS_STACK_HERE();
 	void *p;
 
 	if (!power_of_two(align) || align % sizeof(void *) != 0)
 		return EINVAL;
-	p = sts_heap_alloc(size, align, STS_STACK_HERE());
-	if (p == NULL)
+	p = sts_heap_alloc(size, align, stack);
+	if (p == NULL) {
+		sts_malloc_refused(size, stack);
 		return ENOMEM;
+	}
 	*ret = p;
 	return 0;
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What ends a program that misuses malloc. Nothing is allocated here, and nobody else's code called but abort. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "leaks/malloc.h"
+#include "leaks/runtime/settings.h"
 #include "leaks/text.h"
 #include "leaks/unwind/depot.h"
 #include "leaks/unwind/modules.h"
@@ -60,6 +62,39 @@ _Noreturn void sts_malloc_misuse(const char *function, const void *p, uint32_t s
 		show_stack(&text, freed);
 	}
 	abort();
+}
+
+static void put_head(struct sts_text_out *text, const char *kind)
+{
+	sts_text_puts(text, "==");
+	sts_text_number(text, (uint64_t)getpid());
+	sts_text_puts(text, kind);
+}
+
+/* LeakSanitizer's words, which programs' tests look for. */
+void sts_malloc_refused(size_t size, uint32_t stack)
+{
+	struct sts_text_out text = {.n = 0};
+
+	if (size <= sts_heap_most || !sts_settings.limited)
+		return;
+	if (sts_settings.may_return_null) {
+		put_head(&text, "==WARNING: LeakSanitizer failed to allocate ");
+		sts_text_hex(&text, size);
+		sts_text_puts(&text, " bytes\n");
+		sts_text_flush(&text);
+		return;
+	}
+	put_head(&text, "==ERROR: LeakSanitizer: requested allocation size ");
+	sts_text_hex(&text, size);
+	sts_text_puts(&text, " exceeds maximum supported size of ");
+	sts_text_hex(&text, sts_heap_most);
+	sts_text_puts(&text, "\n");
+	sts_text_flush(&text);
+	show_stack(&text, stack);
+	sts_text_puts(&text, "SUMMARY: LeakSanitizer: allocation-size-too-big\n");
+	sts_text_flush(&text);
+	_exit(sts_settings.exitcode != 0 ? sts_settings.exitcode : 1);
 }
 
 _Noreturn void sts_malloc_no_memory(const char *function)

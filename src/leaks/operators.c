@@ -16,6 +16,7 @@ static __attribute__((noinline, cold)) void *try_hard(size_t size, size_t align,
 {
 	void *p;
 
+	sts_malloc_refused(size, stack);
 	for (;;) {
 		void (*handler)(void) = _ZSt15get_new_handlerv != NULL ? _ZSt15get_new_handlerv() : NULL;
 

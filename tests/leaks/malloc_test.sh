@@ -47,6 +47,31 @@ for way in in_libc preloaded linked static musl; do
 	done
 done
 
+sts_tc largest 20 "max_allocation_size_mb: what is larger is refused, or ends the program, in LeakSanitizer's words"
+largest_body()
+{
+	cat >large.c <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+int main(void)
+{
+	size_t most = 2 << 20;
+	char *p = malloc(most), *q;
+	for (size_t i = 0; i < most; i++)
+		p[i] = 7;
+	q = realloc(p, most + 1);
+	printf("%d %d %d\n", q == NULL, p[most - 1], malloc(most) != NULL);
+	return 3;
+}
+END
+	atf_check cc -o large large.c
+	atf_check -s exit:3 -o inline:'0 7 1\n' env LD_PRELOAD="$PRELOAD" ./large
+	atf_check -s exit:3 -o inline:'1 7 1\n' -e match:'==WARNING: LeakSanitizer failed to allocate 0x200001 bytes' \
+		env LD_PRELOAD="$PRELOAD" LSAN_OPTIONS=max_allocation_size_mb=2:allocator_may_return_null=1 ./large
+	atf_check -s exit:23 -e match:'requested allocation size 0x200001 exceeds maximum supported size of 0x200000' \
+		-e match:'#1 0x.* \(.*/large\+0x' env LD_PRELOAD="$PRELOAD" LSAN_OPTIONS=max_allocation_size_mb=2 ./large
+}
+
 # misused SCENARIO TEXT [FURTHER TEXT]: the program aborts, and says why, with its own frames.
 misused()
 {

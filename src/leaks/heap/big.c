@@ -4,6 +4,8 @@
 
 static struct sts_pool pool;
 
+size_t sts_heap_most = (size_t)1 << STS_ADDRESS_BITS;
+
 static size_t pages_for(size_t size)
 {
 	return (size + STS_PAGE - 1) >> STS_PAGE_SHIFT;
@@ -35,8 +37,6 @@ static void *alloc_huge(size_t size, size_t align, uint32_t stack, bool *zero_re
 {
 	struct sts_region *region;
 
-	if (size > (size_t)1 << STS_ADDRESS_BITS)
-		return NULL;
 	region = sts_region_new_huge(pages_for(size) << STS_PAGE_SHIFT, align, zero_ret);
 	if (region == NULL)
 		return NULL;
@@ -45,6 +45,8 @@ static void *alloc_huge(size_t size, size_t align, uint32_t stack, bool *zero_re
 
 void *sts_big_alloc(size_t size, size_t align, uint32_t stack, bool *zero_ret)
 {
+	if (size > sts_heap_most)
+		return NULL;
 	if (size == 0)
 		size = 1;
 	return size <= STS_LARGE_MAX && align <= STS_LARGE_MAX ? alloc_large(size, align, stack, zero_ret)
@@ -65,7 +67,7 @@ static void *resize_huge(struct sts_region *region, size_t size, uint32_t stack)
 {
 	struct sts_region *to;
 
-	if (size <= STS_LARGE_MAX || size > (size_t)1 << STS_ADDRESS_BITS)
+	if (size <= STS_LARGE_MAX)
 		return NULL;
 	to = sts_region_resize_huge(region, pages_for(size) << STS_PAGE_SHIFT);
 	return to != NULL ? publish(&to->span, size, stack) : NULL;
@@ -73,6 +75,8 @@ static void *resize_huge(struct sts_region *region, size_t size, uint32_t stack)
 
 void *sts_big_resize(struct sts_span *span, size_t size, uint32_t stack)
 {
+	if (size > sts_heap_most)
+		return NULL;
 	if (span->region->huge)
 		return resize_huge(span->region, size, stack);
 	if (size <= STS_SMALL_MAX || size > STS_LARGE_MAX || !sts_pages_resize(span, pages_for(size)))

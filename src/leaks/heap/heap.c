@@ -35,7 +35,7 @@ static __attribute__((noinline)) void *alloc_rarely(size_t size, size_t align, u
 	if (sts_locks != 0)
 		return sts_spare_alloc(size, align);
 	p = try_alloc(size, align, stack, zero_ret);
-	if (p != NULL || size > (size_t)1 << STS_ADDRESS_BITS)
+	if (p != NULL || size > sts_heap_most)
 		return p;
 	/* Both are to be done. */
 	return sts_heap_trim() | sts_pages_reclaim() ? try_alloc(size, align, stack, zero_ret) : NULL;

@@ -31,6 +31,9 @@ struct sts_chunk {
 	void *word;	/* for the marks */
 };
 
+/* Larger blocks are refused; far more than there can be unless it is set, before there are threads. */
+extern size_t sts_heap_most;
+
 /* NULL when there is no memory. align: a power of two; 0 for what malloc owes. */
 void *sts_heap_alloc(size_t size, size_t align, uint32_t stack);
 /* As that, and zero. */

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "leaks/heap/heap.h"
 #include "leaks/options.h"
 #include "leaks/raw.h"
 #include "leaks/runtime/check.h"
@@ -43,6 +44,7 @@ static const struct {
 	{"report_objects", offsetof(struct sts_settings, report_objects)},
 	{"snapshot", offsetof(struct sts_settings, snapshot)},
 	{"at_term", offsetof(struct sts_settings, at_term)},
+	{"allocator_may_return_null", offsetof(struct sts_settings, may_return_null)},
 };
 
 static const struct {
@@ -54,6 +56,8 @@ static const struct {
 	{"interval", 0, 1000000, &sts_settings.interval_s},  {"timeout_ms", 1, 3600000, &sts_settings.timeout_ms},
 	{"scan_threads", 0, 16, &sts_settings.scan_threads},
 };
+
+enum { MOST_MB = 1 << 27 }; /* all addresses there are */
 
 static const char *texts[4];
 
@@ -74,6 +78,10 @@ static void take_number(const struct sts_option *o, int64_t n)
 			*numbers[i].to = (int)n;
 	if (sts_option_is(o, "tag_bits"))
 		sts_settings.tag_bits = n;
+	if (sts_option_is(o, "max_allocation_size_mb") && n > 0 && n <= MOST_MB) {
+		sts_heap_most = (size_t)n << 20;
+		sts_settings.limited = true;
+	}
 	/* LeakSanitizer's 0 and 1 leave the innermost frame at least. */
 	if (sts_option_is(o, "malloc_context_size") && n >= 0)
 		sts_stack_depth = n < 2 ? 2 : n + 1 < STS_STACK_MOST ? (unsigned)n + 1 : STS_STACK_MOST;
@@ -88,7 +96,8 @@ static void tell_names(void)
 		sts_say("  ", bools[i].name);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		sts_say("  ", numbers[i].name);
-	sts_say("  tag_bits, malloc_context_size, fast_unwind_on_malloc; see stasis-leaks(1)", "");
+	sts_say("  tag_bits, malloc_context_size, max_allocation_size_mb, fast_unwind_on_malloc; ",
+		"see libstasis-leaks(3)");
 }
 
 static void take_options(const char *text)

@@ -14,12 +14,13 @@ struct sts_settings {
 	bool show_reachable, report_objects;
 	bool snapshot; /* check in a copy, so that the program goes on meanwhile */
 	bool at_term;
-	int on_signal;	  /* 0: none */
-	int interval_s;	  /* 0: never */
-	int exitcode;	  /* 0: the program's own */
-	int timeout_ms;	  /* of stopping the world */
-	int scan_threads; /* at most; 0: as it seems fit */
-	int reporter_fd;  /* a command's socket; -1: none */
+	bool limited, may_return_null; /* blocks have a largest size, sts_heap_most; what is refused ends the program */
+	int on_signal;		       /* 0: none */
+	int interval_s;		       /* 0: never */
+	int exitcode;		       /* 0: the program's own */
+	int timeout_ms;		       /* of stopping the world */
+	int scan_threads;	       /* at most; 0: as it seems fit */
+	int reporter_fd;	       /* a command's socket; -1: none */
 };
 
 extern struct sts_settings sts_settings;
