@@ -15,9 +15,10 @@
 #define STS_RAW_MAGIC 0x6b61656c73617473u /* "stasleak" */
 
 enum {
-	STS_RAW_VERSION = 1,
+	STS_RAW_VERSION = 2,
 	STS_RAW_LARGEST = 1 << 24, /* bytes of one item */
 	STS_RAW_DEEPEST = 256,	   /* frames of one stack */
+	STS_RAW_MOST_HELD = 4096,  /* records that a verdict names */
 };
 
 enum sts_raw_kind {
@@ -55,6 +56,8 @@ struct sts_raw_process {
 	uint64_t pause_ns; /* how long the world was stopped */
 	uint64_t check_ns; /* until all was marked */
 	uint64_t live_blocks, live_bytes;
+	uint32_t held; /* records that the reporter has named as suppressed, see struct sts_raw_verdict */
+	uint32_t reserved;
 };
 
 /* A text: this and the bytes. */
@@ -135,6 +138,18 @@ struct sts_raw_verdict {
 	uint64_t blocks, bytes; /* leaked, after suppressions */
 	uint32_t leaks;		/* records */
 	uint32_t failed;	/* an errno: nothing could be printed */
+	uint32_t again;		/* struct sts_raw_held that follow */
+	uint32_t reserved;
+};
+
+/*
+ * What only a suppressed leak leads to is none either, but only the runtime knows what that is. So the reporter may
+ * print nothing, and name instead the records that are suppressed; then the runtime makes its report again, without
+ * what those lead to, but with them.
+ */
+struct sts_raw_held {
+	uint32_t class;
+	uint32_t stack;
 };
 
 /*

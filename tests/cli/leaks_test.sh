@@ -134,6 +134,37 @@ suppressions_body()
 		"$STASIS" leaks --suppressions=none true
 }
 
+sts_tc suppressed_holders 60 "what only a suppressed leak leads to is none, at the end and in a copy" \
+	require.progs /usr/bin/python3
+suppressed_holders_body()
+{
+	lose
+	echo 'leak:lose_holder' >rules
+	atf_check -s exit:0 -e match:'leaked in 5 alloc' "$STASIS" leaks "$target" chain 3 direct 1 10
+	atf_check -s exit:9 -e match:'10 byte.s. leaked in 1 alloc' "$STASIS" leaks \
+		--error-exitcode=9 --suppressions=rules "$target" chain 3 direct 1 10
+	atf_check -s exit:0 -e not-match:ERROR "$STASIS" leaks --error-exitcode=9 --suppressions=rules "$target" chain 3
+	LD_PRELOAD=$STS_BUILD/libstasis-leaks.so LSAN_OPTIONS=suppressions=rules \
+		atf_check -s exit:0 -e match:'      1         64 lose_holder' -e not-match:ERROR "$target" chain 3
+	# What is suppressed itself is told of as such.
+	echo 'leak:lose_chain' >rules.chain
+	atf_check "$STASIS" leaks --json=j --suppressions=rules.chain "$target" chain 3 list 2
+	atf_check_equal "$(ask j 'sorted((l.get("suppressed_by", "-"), l["class"], l["blocks"]) for l in r[0]["leaks"])')" \
+		"[('-', 'definite', 1), ('-', 'indirect', 1), ('lose_chain', 'definite', 1), ('lose_chain', 'indirect', 3)]"
+	mkfifo in
+	"$STASIS" leaks --json=k --suppressions=rules --on-signal=USR2 "$target" direct 1 10 chain 3 wait <in >out &
+	command=$!
+	exec 3>in
+	sts_await grep -q ready out
+	child=$(awk "{ print \$1 }" /proc/$command/task/$command/children)
+	kill -USR2 "$child"
+	sts_await test -s k
+	echo >&3
+	wait $command || atf_fail "it did not end"
+	exec 3>&-
+	atf_check_equal "$(ask k '[sum(l["blocks"] for l in x["leaks"] if l["counts"]) for x in r]')" "[1, 1]"
+}
+
 sts_tc baseline 60 "--save and --diff: an unchanged program has nothing new, one more leak is one"
 baseline_body()
 {

@@ -76,6 +76,18 @@ STS_TC(patterns, 5, "LeakSanitizer's patterns: anywhere, ^, $ and *")
 				 table[i].pattern, table[i].text);
 }
 
+STS_TC(unloaded, 5, "what was unloaded is known by LeakSanitizer's name for that, too")
+{
+	const char *pattern = "^<unknown module>$";
+	struct sts_leak_report *r = one_leak(STS_RAW_DEFINITE);
+
+	ATF_CHECK(!sts_stack_matches(r->leaks[0].stack, pattern));
+	r->leaks[0].stack->lines[1].gone = true;
+	ATF_CHECK(sts_stack_matches(r->leaks[0].stack, pattern));
+	ATF_CHECK(sts_stack_matches(r->leaks[0].stack, "libapp"));
+	sts_leak_report_free(r);
+}
+
 STS_TC(lsan_rules, 5, "leak: fits functions, files and modules of any frame")
 {
 	ATF_CHECK(suppressed("leak:app::lose"));

@@ -2,10 +2,11 @@
 /*
  * Loses as many blocks as it is told to, and ends as it is told to.
  *
- *	target-lose [direct N SIZE] [list N] [keep N] [wait] [fork] [threads N] [chroot DIR] [close] [exit N | kill N |
- *_exit N]
+ *	target-lose [direct N SIZE] [list N] [chain N] [keep N] [wait] [fork] [threads N] [chroot DIR] [close]
+ *		[exit N | kill N | _exit N]
  *
- * direct: N blocks that nothing points to. list: one such, and N-1 that only it leads to. keep: N that a global leads
+ * direct: N blocks that nothing points to. list: one such, and N-1 that only it leads to. chain: one of another
+ * function, lose_holder, that a list of N hangs on. keep: N that a global leads
  *to. wait: say "ready" and wait for SIGTERM or a byte. fork: what follows is done by a child, too.
  */
 #include <pthread.h>
@@ -75,6 +76,21 @@ static __attribute__((noinline)) void lose_list(int n)
 	(void)first;
 }
 
+static __attribute__((noinline)) struct node *lose_holder(void)
+{
+	return calloc(1, sizeof(struct node));
+}
+
+static __attribute__((noinline)) void lose_chain(int n)
+{
+	struct node *volatile holder = lose_holder();
+
+	holder->next = make_list(n);
+	__asm__ volatile("" ::: "memory"); /* it is written, although nobody reads it */
+	holder = NULL;
+	(void)holder;
+}
+
 static void *spin(void *arg)
 {
 	for (;;)
@@ -117,6 +133,8 @@ static void do_one(char **argv, int *i)
 	if (strcmp(what, "direct") == 0) {
 		n = number(argv, i);
 		lose_direct(n, (size_t)number(argv, i));
+	} else if (strcmp(what, "chain") == 0) {
+		lose_chain(number(argv, i));
 	} else if (strcmp(what, "list") == 0) {
 		lose_list(number(argv, i));
 	} else if (strcmp(what, "keep") == 0) {

@@ -70,6 +70,7 @@ static char *read_report(int fd, size_t *size_ret)
 bool leaks_serve_one(struct sts_judge *j, int connection)
 {
 	struct sts_raw_verdict verdict = {.magic = STS_RAW_MAGIC};
+	_cleanup_free_ struct sts_raw_held *held = NULL;
 	size_t size;
 	char *data = read_report(connection, &size);
 
@@ -78,10 +79,11 @@ bool leaks_serve_one(struct sts_judge *j, int connection)
 		j->failed = true;
 		sts_complain("report of the program", "%s", strerror(errno));
 	} else {
-		sts_judge_report(j, data, size, &verdict);
+		sts_judge_report(j, data, size, &verdict, &held);
 	}
 	/* Whoever asked may be dead by now. */
-	(void)!send(connection, &verdict, sizeof(verdict), MSG_NOSIGNAL);
+	if (send(connection, &verdict, sizeof(verdict), MSG_NOSIGNAL) == sizeof(verdict) && held)
+		(void)!send(connection, held, verdict.again * sizeof(*held), MSG_NOSIGNAL);
 	return data != NULL;
 }
 

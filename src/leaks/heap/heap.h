@@ -20,8 +20,8 @@ enum {
 	STS_CHUNK_DISABLED = 1 << 2, /* made while its thread had leak checking disabled */
 };
 
-/* There are this many sets of marks: classes 0 to 3. */
-#define STS_HEAP_MARKS 5
+/* There are this many sets of marks: classes 0 to 5. */
+#define STS_HEAP_MARKS 6
 
 struct sts_chunk {
 	uintptr_t start;

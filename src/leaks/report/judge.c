@@ -218,12 +218,61 @@ static void tell_limits(struct sts_judge *j, struct sts_leak_report *r, const st
 	}
 }
 
-void sts_judge_report(struct sts_judge *j, char *data, size_t size, struct sts_raw_verdict *ret)
+/* Whether suppressed leaks may be what holds others, so that another report is needed. */
+static bool may_hold(const struct sts_leak_report *r)
+{
+	bool any = false, others = false;
+
+	for (size_t i = 0; i < r->n_leaks; i++) {
+		const struct sts_leak *leak = &r->leaks[i];
+
+		any |= leak->rule && leak->raw.class != STS_RAW_REACHABLE;
+		others |= !leak->rule && (leak->raw.class == STS_RAW_INDIRECT || leak->raw.class == STS_RAW_POSSIBLE);
+	}
+	return any && others && r->process.held == 0;
+}
+
+static bool ask_again(struct sts_leak_report *r, struct sts_raw_verdict *ret, struct sts_raw_held **held_ret)
+{
+	struct sts_raw_held *held = may_hold(r) ? calloc(STS_RAW_MOST_HELD, sizeof(*held)) : NULL;
+	uint32_t n = 0;
+
+	for (size_t i = 0; held && i < r->n_leaks; i++) {
+		const struct sts_leak *leak = &r->leaks[i];
+
+		if (leak->rule && leak->raw.class != STS_RAW_REACHABLE && n < STS_RAW_MOST_HELD)
+			held[n++] = (struct sts_raw_held){.class = leak->raw.class, .stack = leak->raw.stack};
+	}
+	if (!held)
+		return false;
+	sts_suppressions_undo(r);
+	*ret = (struct sts_raw_verdict){.magic = STS_RAW_MAGIC, .again = n};
+	*held_ret = held;
+	return true;
+}
+
+static void judge(struct sts_judge *j, struct own *own, struct sts_leak_report *r, struct sts_raw_verdict *ret)
+{
+	tell_limits(j, r, &j->suppressions);
+	tell_limits(j, r, &own->suppressions);
+	if (j->baseline)
+		sts_baseline_apply(j->baseline, r);
+	put_all(j, own, r);
+	sts_leak_report_sum(r, own->view.counted, ret);
+	j->reports++;
+	j->leaking += ret->leaks > 0;
+	j->blocks += ret->blocks;
+	j->bytes += ret->bytes;
+}
+
+void sts_judge_report(struct sts_judge *j, char *data, size_t size, struct sts_raw_verdict *ret,
+		      struct sts_raw_held **held_ret)
 {
 	char why[128];
 	struct sts_leak_report *r = sts_leak_report_read(data, size, why);
 	struct own own;
 
+	*held_ret = NULL;
 	*ret = (struct sts_raw_verdict){.magic = STS_RAW_MAGIC, .failed = EPROTO};
 	if (!r) {
 		complain(j, "report of the program", why);
@@ -235,16 +284,8 @@ void sts_judge_report(struct sts_judge *j, char *data, size_t size, struct sts_r
 		keep_only(r, j->only);
 	sts_suppressions_apply(&j->suppressions, r);
 	sts_suppressions_apply(&own.suppressions, r);
-	tell_limits(j, r, &j->suppressions);
-	tell_limits(j, r, &own.suppressions);
-	if (j->baseline)
-		sts_baseline_apply(j->baseline, r);
-	put_all(j, &own, r);
-	sts_leak_report_sum(r, own.view.counted, ret);
-	j->reports++;
-	j->leaking += ret->leaks > 0;
-	j->blocks += ret->blocks;
-	j->bytes += ret->bytes;
+	if (!ask_again(r, ret, held_ret))
+		judge(j, &own, r, ret);
 	sts_suppressions_free(&own.suppressions);
 	free(own.log_path);
 	sts_leak_report_free(r);

@@ -37,8 +37,13 @@ struct sts_judge {
 
 void sts_judge_init(struct sts_judge *j, void (*complain)(const char *object, const char *what));
 void sts_judge_free(struct sts_judge *j);
-/* Takes over `data` (malloc). Prints, counts, and fills in the verdict. */
-void sts_judge_report(struct sts_judge *j, char *data, size_t size, struct sts_raw_verdict *ret);
+/*
+ * Takes over `data` (malloc). Prints, counts, and fills in the verdict. Or, if that says `again`, has done nothing but
+ * to find what suppressed leaks there are, which may hold others: `held_ret` (malloc) is to follow the verdict. NULL
+ * else.
+ */
+void sts_judge_report(struct sts_judge *j, char *data, size_t size, struct sts_raw_verdict *ret,
+		      struct sts_raw_held **held_ret);
 /* Rules of the command that matched nothing. */
 size_t sts_judge_unused(const struct sts_judge *j);
 

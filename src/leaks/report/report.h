@@ -23,6 +23,7 @@ struct sts_line {
 	const char *module;    /* path */
 	uint64_t offset;       /* in the module's file's own addresses */
 	bool inlined;
+	bool gone; /* the module was unloaded */
 };
 
 struct sts_leak_module {

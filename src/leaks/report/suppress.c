@@ -62,6 +62,9 @@ bool sts_stack_matches(const struct sts_leak_stack *stack, const char *pattern)
 		if (sts_pattern_found(pattern, l->name) || sts_pattern_found(pattern, l->file) ||
 		    sts_pattern_found(pattern, l->module) || sts_pattern_found(pattern, l->raw))
 			return true;
+		/* What LeakSanitizer knows of those, and rules for it name. */
+		if (l->gone && sts_pattern_found(pattern, "<unknown module>"))
+			return true;
 	}
 	return false;
 }
@@ -133,6 +136,19 @@ void sts_suppressions_apply(struct sts_suppressions *s, struct sts_leak_report *
 {
 	for (struct sts_rule *rule = s->first; rule; rule = rule->next)
 		apply_rule(rule, r);
+}
+
+void sts_suppressions_undo(struct sts_leak_report *r)
+{
+	for (size_t i = 0; i < r->n_leaks; i++) {
+		struct sts_leak *leak = &r->leaks[i];
+
+		if (!leak->rule)
+			continue;
+		leak->rule->blocks -= leak->raw.blocks;
+		leak->rule->bytes -= leak->raw.bytes;
+		leak->rule = NULL;
+	}
 }
 
 /* --- reading ------------------------------------------------------------------------------- */

@@ -41,6 +41,8 @@ int sts_suppressions_parse(struct sts_suppressions *s, const char *file, const c
 int sts_suppressions_read(struct sts_suppressions *s, const char *path, const char *today, char why[static 256]);
 /* Note at each leak which rule suppresses it. Stacks must have their lines. */
 void sts_suppressions_apply(struct sts_suppressions *s, struct sts_leak_report *r);
+/* As if no rule had been applied to the report. */
+void sts_suppressions_undo(struct sts_leak_report *r);
 
 /* LeakSanitizer's match: `pattern` somewhere in `text`. */
 bool sts_pattern_found(const char *pattern, const char *text);

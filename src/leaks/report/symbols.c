@@ -239,6 +239,7 @@ static void add_frame(struct work *w, struct sts_leak_stack *stack, const struct
 	if (m) {
 		line.module = m->path;
 		line.offset = line.pc - m->raw.bias;
+		line.gone = !m->raw.alive;
 	}
 	if (s && in_time(w)) {
 		if (!add_from_unit(w, s, stack, &line)) {

@@ -21,6 +21,7 @@ struct check {
 	struct sts_roots roots;
 	struct sts_sums sums;
 	struct sts_out out;
+	struct sts_held held, wanted; /* what this report was made with, and what the next is to be */
 	struct stasis_world *world;
 	uintptr_t own_sp;	    /* of the program, as it called us */
 	struct sts_scan_range ours; /* our frames, which may be in a block */
@@ -203,6 +204,7 @@ static void mark(struct check *c)
 	sts_roots_each(&c->roots, true, scan_root, c);
 	sts_scan_follow(&c->scan);
 	sts_scan_indirect(&c->scan);
+	sts_held_mark(&c->held, &c->scan);
 }
 
 static bool begin(struct check *c, size_t threads)
@@ -239,6 +241,7 @@ static void tell_process(struct check *c)
 		.time_ns = time_of_day_ns(),
 		.live_blocks = c->scan.live_blocks,
 		.live_bytes = c->scan.live_bytes,
+		.held = c->held.n,
 	};
 
 	sts_out_item(&c->out, STS_RAW_PROCESS, &p, sizeof(p), NULL, 0);
@@ -254,6 +257,7 @@ static bool look(struct check *c)
 	if (c->failed)
 		return false;
 	c->marked = sts_os_now_ns();
+	c->sums.held = &c->held;
 	sts_sums_take(&c->sums, &c->out, sts_settings.show_reachable, sts_settings.report_objects);
 	return true;
 }
@@ -275,7 +279,7 @@ static int tell(struct check *c)
 	sts_modules_tell(&c->out);
 	sts_texts_tell(&c->out);
 	sts_out_end(&c->out);
-	return sts_send(&c->out, c->sums.leaks > INT32_MAX ? INT32_MAX : (int)c->sums.leaks);
+	return sts_send(&c->out, c->sums.leaks > INT32_MAX ? INT32_MAX : (int)c->sums.leaks, &c->wanted);
 }
 
 static void end(struct check *c)
@@ -284,6 +288,15 @@ static void end(struct check *c)
 	sts_roots_end(&c->roots);
 	sts_sums_end(&c->sums);
 	sts_out_free(&c->out);
+}
+
+/* The reporter wants another report, once at most. */
+static bool is_wanted_again(struct check *c)
+{
+	if (c->wanted.n == 0 || c->held.n > 0)
+		return false;
+	c->held = c->wanted;
+	return true;
 }
 
 static int no_memory(void)
@@ -299,7 +312,7 @@ static struct stasis_world_opts world_opts(void)
 					  .timeout_ms = sts_settings.timeout_ms};
 }
 
-static int check_here(struct check *c)
+static int check_here_once(struct check *c)
 {
 	struct stasis_world_opts opts = world_opts();
 	int r = stasis_world_stop(&opts, &c->world);
@@ -317,6 +330,17 @@ static int check_here(struct check *c)
 	return r;
 }
 
+static int check_here(struct check *c)
+{
+	int r = check_here_once(c);
+
+	if (!is_wanted_again(c))
+		return r;
+	/* Some have gone on meanwhile: it is another check. */
+	sts_heap_hold();
+	return check_here_once(c);
+}
+
 /* What the copy tells the original. */
 struct verdict {
 	_Atomic int done;
@@ -328,7 +352,10 @@ static _Noreturn void look_in_copy(struct check *c, struct verdict *v)
 {
 	while ((c->pause = atomic_load(&v->pause)) == 0)
 		RAW(sched_yield);
-	v->result = look(c) ? tell(c) : no_memory();
+	do {
+		end(c);
+		v->result = look(c) ? tell(c) : no_memory();
+	} while (is_wanted_again(c));
 	atomic_store(&v->done, 1);
 	sts_os_exit(0);
 }

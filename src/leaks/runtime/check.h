@@ -39,7 +39,15 @@ struct sts_sums {
 	size_t mask, n;
 	size_t mapped;
 	uint64_t leaks; /* blocks that are not reachable */
+	const struct sts_held *held;
 };
+
+/* What the reporter has said is suppressed. */
+struct sts_held {
+	uint32_t n;
+	struct sts_raw_held records[STS_RAW_MOST_HELD];
+};
+void sts_held_mark(const struct sts_held *held, struct sts_scan *scan);
 bool sts_sums_begin(struct sts_sums *sums, uint64_t blocks);
 void sts_sums_end(struct sts_sums *sums);
 /* Sum up all live blocks by their marks, with their addresses into `out` if `objects`. */
@@ -50,8 +58,11 @@ void sts_sums_tell(const struct sts_sums *sums, struct sts_out *out);
 void sts_texts_prepare(void);
 void sts_texts_tell(struct sts_out *out);
 
-/* send.c: to the reporter, or to standard error in plain text if there is none. The number of leaks. */
-int sts_send(const struct sts_out *out, int found);
+/*
+ * send.c: to the reporter, or to standard error in plain text if there is none. The number of leaks. If the reporter
+ * wants another report it puts into `held` what that is to be made with, which is nothing else.
+ */
+int sts_send(const struct sts_out *out, int found, struct sts_held *held);
 /* At the start: find the reporter. `library`: the path of this library, NULL if it is part of the program. */
 void sts_send_prepare(const char *library);
 /* plain.c: without names but those of modules; `error` is why. */

@@ -38,10 +38,9 @@ static int write_all(int fd, const char *data, size_t size)
 	return 0;
 }
 
-static int read_verdict(int fd, struct sts_raw_verdict *ret)
+static int read_all(int fd, void *p, size_t left)
 {
-	char *to = (char *)ret;
-	size_t left = sizeof(*ret);
+	char *to = p;
 
 	while (left > 0) {
 		struct pollfd wait = {.fd = fd, .events = POLLIN};
@@ -58,16 +57,37 @@ static int read_verdict(int fd, struct sts_raw_verdict *ret)
 		to += n;
 		left -= (size_t)n;
 	}
-	return ret->magic == STS_RAW_MAGIC ? 0 : -EPROTO;
+	return 0;
 }
 
-static int converse(int fd, const struct sts_out *out, struct sts_raw_verdict *ret)
+struct answer {
+	int result; /* where it is shared with a copy of the process */
+	struct sts_raw_verdict verdict;
+	struct sts_held held;
+};
+
+static int read_answer(int fd, struct answer *ret)
+{
+	int r = read_all(fd, &ret->verdict, sizeof(ret->verdict));
+
+	ret->held.n = 0;
+	if (r < 0 || ret->verdict.magic != STS_RAW_MAGIC)
+		return r < 0 ? r : -EPROTO;
+	if (ret->verdict.again > STS_RAW_MOST_HELD)
+		return -EPROTO;
+	r = read_all(fd, ret->held.records, ret->verdict.again * sizeof(*ret->held.records));
+	if (r == 0)
+		ret->held.n = ret->verdict.again;
+	return r;
+}
+
+static int converse(int fd, const struct sts_out *out, struct answer *ret)
 {
 	int r = write_all(fd, out->data, out->size);
 
 	if (r == 0)
 		r = (int)RAW(shutdown, fd, SHUT_WR);
-	return r == 0 ? read_verdict(fd, ret) : r;
+	return r == 0 ? read_answer(fd, ret) : r;
 }
 
 /* Give one end to the command that runs us. */
@@ -191,7 +211,7 @@ static int start_reporter(int end)
 	sts_os_exit(0);
 }
 
-static int by_own_reporter(const struct sts_out *out, struct sts_raw_verdict *ret)
+static int by_own_reporter(const struct sts_out *out, struct answer *ret)
 {
 	int fds[2], pid, r;
 
@@ -209,7 +229,7 @@ static int by_own_reporter(const struct sts_out *out, struct sts_raw_verdict *re
 	return r;
 }
 
-static int by_command(const struct sts_out *out, struct sts_raw_verdict *ret)
+static int by_command(const struct sts_out *out, struct answer *ret)
 {
 	int fds[2], r;
 
@@ -226,27 +246,20 @@ static int by_command(const struct sts_out *out, struct sts_raw_verdict *ret)
 	return r;
 }
 
-/* What is shared with a copy of the process. */
-struct answer {
-	int result;
-	struct sts_raw_verdict verdict;
-};
-
-static _Noreturn void send_from_copy(int (*way)(const struct sts_out *, struct sts_raw_verdict *),
-				     const struct sts_out *out, struct answer *a)
+static _Noreturn void send_from_copy(int (*way)(const struct sts_out *, struct answer *), const struct sts_out *out,
+				     struct answer *a)
 {
 	enum { FIRST_FREE = 3, FREED = 16 };
 
 	for (int fd = FIRST_FREE; fd < FIRST_FREE + FREED; fd++)
 		if (fd != sts_settings.reporter_fd)
 			RAW(close, fd);
-	a->result = way(out, &a->verdict);
+	a->result = way(out, a);
 	sts_os_exit(0);
 }
 
 /* Where all descriptors are in use a copy of the process, which has its own, does it. */
-static int send_by(int (*way)(const struct sts_out *, struct sts_raw_verdict *), const struct sts_out *out,
-		   struct sts_raw_verdict *ret)
+static int send_by(int (*way)(const struct sts_out *, struct answer *), const struct sts_out *out, struct answer *ret)
 {
 	struct answer *a;
 	void *p;
@@ -261,25 +274,29 @@ static int send_by(int (*way)(const struct sts_out *, struct sts_raw_verdict *),
 		send_from_copy(way, out, a);
 	if (pid > 0) {
 		sts_os_reap(pid);
+		*ret = *a;
 		r = a->result;
-		*ret = a->verdict;
 	}
 	sts_os_unmap(p, sizeof(*a));
 	return r;
 }
 
-int sts_send(const struct sts_out *out, int found)
+int sts_send(const struct sts_out *out, int found, struct sts_held *held)
 {
-	struct sts_raw_verdict verdict;
-	int r = send_by(by_command, out, &verdict);
+	static struct answer answer; /* large, and of one check at a time */
+	int r = send_by(by_command, out, &answer);
+
+	held->n = 0;
 
 	/* Nobody but a command wants to hear that there is nothing, or of what is reachable. */
 	if (r < 0 && found == 0 && !sts_settings.show_reachable)
 		return 0;
 	if (r < 0)
-		r = send_by(by_own_reporter, out, &verdict);
-	if (r == 0)
-		return verdict.leaks > INT32_MAX ? INT32_MAX : (int)verdict.leaks;
+		r = send_by(by_own_reporter, out, &answer);
+	if (r == 0) {
+		*held = answer.held;
+		return answer.verdict.leaks > INT32_MAX ? INT32_MAX : (int)answer.verdict.leaks;
+	}
 	sts_plain_print(out, r);
 	return found;
 }

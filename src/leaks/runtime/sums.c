@@ -45,11 +45,7 @@ static void add(struct sts_sums *sums, uint32_t class, uint32_t stack, uint64_t 
 	}
 }
 
-struct take {
-	struct sts_sums *sums;
-	struct sts_out *out;
-	bool objects;
-};
+/* --- what suppressed leaks hold ------------------------------------------------------------------ */
 
 static uint32_t class_of(const struct sts_chunk *chunk)
 {
@@ -60,11 +56,59 @@ static uint32_t class_of(const struct sts_chunk *chunk)
 	return sts_heap_marked(chunk, STS_MARK_INDIRECT) ? STS_RAW_INDIRECT : STS_RAW_DEFINITE;
 }
 
+static bool is_suppressed(const struct sts_held *held, const struct sts_chunk *chunk, uint32_t class)
+{
+	for (uint32_t i = 0; i < held->n; i++)
+		if (held->records[i].stack == chunk->stack && held->records[i].class == class)
+			return true;
+	return false;
+}
+
+struct holder {
+	const struct sts_held *held;
+	struct sts_scan *scan;
+};
+
+static void hold_more(void *arg, const struct sts_chunk *chunk)
+{
+	struct holder *h = arg;
+
+	if (is_suppressed(h->held, chunk, class_of(chunk)))
+		sts_scan_held(h->scan, chunk);
+}
+
+void sts_held_mark(const struct sts_held *held, struct sts_scan *scan)
+{
+	struct holder h = {.held = held, .scan = scan};
+
+	if (held->n > 0)
+		sts_heap_each_without(1u << STS_MARK_REACHABLE, hold_more, &h);
+}
+
+/* --- sums ----------------------------------------------------------------------------------------- */
+
+struct take {
+	struct sts_sums *sums;
+	struct sts_out *out;
+	bool reachable, objects;
+};
+
+/* What a suppressed leak leads to is as good as reachable, unless it is suppressed itself. */
+static uint32_t told_class(const struct sts_sums *sums, const struct sts_chunk *chunk)
+{
+	uint32_t class = class_of(chunk);
+
+	return sts_heap_marked(chunk, STS_MARK_HELD) && !is_suppressed(sums->held, chunk, class) ? STS_RAW_REACHABLE
+												 : class;
+}
+
 static void take_one(void *arg, const struct sts_chunk *chunk)
 {
 	struct take *t = arg;
-	uint32_t class = class_of(chunk);
+	uint32_t class = told_class(t->sums, chunk);
 
+	if (class == STS_RAW_REACHABLE && !t->reachable)
+		return;
 	t->sums->leaks += class != STS_RAW_REACHABLE;
 	/* What malloc(0) gave is a byte to LeakSanitizer. */
 	add(t->sums, class, chunk->stack, chunk->size != 0 ? chunk->size : 1);
@@ -78,7 +122,7 @@ static void take_one(void *arg, const struct sts_chunk *chunk)
 
 void sts_sums_take(struct sts_sums *sums, struct sts_out *out, bool reachable, bool objects)
 {
-	struct take t = {.sums = sums, .out = out, .objects = objects};
+	struct take t = {.sums = sums, .out = out, .reachable = reachable, .objects = objects};
 
 	sts_heap_each_without(reachable ? 0 : 1u << STS_MARK_REACHABLE, take_one, &t);
 }

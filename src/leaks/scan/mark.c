@@ -28,6 +28,18 @@ static inline bool is_cookie(const struct sts_place *place, size_t size)
 	return size == STS_SCAN_WORD && *(const uintptr_t *)place->start == 0;
 }
 
+/* True if the block is to be looked into. */
+static bool hold(sts_word *word)
+{
+	enum { DONE = 1 << STS_MARK_REACHABLE | 1 << STS_MARK_HELD };
+	uint8_t marks = atomic_load_explicit(marks_of(word), memory_order_relaxed);
+
+	if (marks & DONE)
+		return false;
+	atomic_store_explicit(marks_of(word), marks | 1 << STS_MARK_HELD, memory_order_relaxed);
+	return true;
+}
+
 /* True if the block is to be looked into. Who was taken for the first of a cycle, and is led to by another, is none. */
 static bool follow(sts_word *word)
 {
@@ -52,12 +64,14 @@ static inline void look(struct sts_worker *w, const struct sts_place *place)
 	uint64_t word = atomic_load_explicit(place->word, memory_order_relaxed);
 	size_t size;
 
-	if ((word & STS_WORD_LIVE) == 0 || (word >> STS_WORD_MARK_SHIFT != 0 && s->mark != STS_MARK_FOLLOWED))
+	if ((word & STS_WORD_LIVE) == 0 || (word >> STS_WORD_MARK_SHIFT != 0 && s->mark < STS_MARK_FOLLOWED))
 		return;
 	size = sts_place_size(place, word);
 	if (!holds(s, place, size))
 		return;
-	if (s->mark == STS_MARK_FOLLOWED ? !follow(place->word) : !claim(s, place->word))
+	if (!(s->mark == STS_MARK_HELD	     ? hold(place->word)
+	      : s->mark == STS_MARK_FOLLOWED ? follow(place->word)
+					     : claim(s, place->word)))
 		return;
 	/* Every lost block is looked into anyway. */
 	if (size >= STS_SCAN_WORD && s->mark != STS_MARK_INDIRECT) {

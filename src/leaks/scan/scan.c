@@ -141,6 +141,14 @@ static void follow_rest(void *arg, const struct sts_chunk *chunk)
 	follow_from(s, chunk);
 }
 
+void sts_scan_held(struct sts_scan *s, const struct sts_chunk *chunk)
+{
+	s->n_workers = 1;
+	sts_scan_set_mark(s, STS_MARK_HELD);
+	sts_scan_memory(s, chunk->start, chunk->start + chunk->size);
+	sts_scan_follow(s);
+}
+
 void sts_scan_indirect(struct sts_scan *s)
 {
 	const unsigned held = 1u << STS_MARK_REACHABLE | 1u << STS_MARK_POSSIBLE;

@@ -21,6 +21,7 @@ enum sts_mark {
 	STS_MARK_INDIRECT,
 	STS_MARK_FOLLOWED, /* besides INDIRECT: what the first of a chain or cycle leads to */
 	STS_MARK_HEAD,	   /* taken for the first of a cycle */
+	STS_MARK_HELD,	   /* besides any but REACHABLE: what a suppressed leak leads to */
 };
 
 struct sts_scan_options {
@@ -75,7 +76,9 @@ void sts_scan_later(struct sts_scan *s, uintptr_t start, uintptr_t end);
 void sts_scan_follow(struct sts_scan *s);
 /* Blocks that the program said are none of ours are roots. */
 void sts_scan_ignored(struct sts_scan *s);
-/* Last: mark INDIRECT all lost blocks that another lost one points to, but for one of each cycle. */
+/* After all other marks: HELD, what the block leads to. */
+void sts_scan_held(struct sts_scan *s, const struct sts_chunk *chunk);
+/* Last but for HELD: mark INDIRECT all lost blocks that another lost one points to, but for one of each cycle. */
 void sts_scan_indirect(struct sts_scan *s);
 
 #endif
