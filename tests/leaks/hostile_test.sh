@@ -72,6 +72,19 @@ setting no_proc "nothing in /proc" "require.user root"
 setting chroot "in an empty root" "require.user root"
 setting threads "threads that spin"
 
+sts_tc no_proc_numbers 40 "without /proc no more numbers are asked for than there can be" \
+	require.user root require.progs strace
+no_proc_numbers_body()
+{
+	most=$(cat /proc/sys/kernel/pid_max)
+	[ "$most" -le 65536 ] || atf_skip "pid_max is $most: strace would take minutes"
+	atf_check -s exit:23 -e ignore strace -f -qq -c -o counts -e trace=tgkill \
+		-E LD_PRELOAD="$STS_BUILD/libstasis-leaks.so" "$(sts_target hostile)" no_proc lost
+	asked=$(awk '$NF == "tgkill" { print $4 }' counts)
+	[ "$asked" -gt "$most" ] || atf_fail "asked for $asked: this tests nothing"
+	[ "$asked" -lt $((8 * most)) ] || atf_fail "asked for $asked, where numbers end at $most"
+}
+
 sts_tc closed_stderr 60 "standard error closed: the status tells, and the command's report"
 closed_stderr_body()
 {

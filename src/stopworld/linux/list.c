@@ -73,19 +73,31 @@ static int list_directory(bool (*found)(void *arg, int32_t tid), void *arg)
 	return (int)n;
 }
 
+/* As it was when it could be read last: without /proc to ask for a hundred times as many numbers takes seconds. */
+static int32_t last_limit;
+
 static int32_t pid_limit(void)
 {
 	const char *text;
 
-	if (sts_proc_read("/proc/sys/kernel/pid_max", &text) <= 0)
-		return NO_PID_ABOVE;
-	return (int32_t)sts_proc_number(&text, 10);
+	if (sts_proc_read("/proc/sys/kernel/pid_max", &text) > 0)
+		last_limit = (int32_t)sts_proc_number(&text, 10);
+	return last_limit != 0 ? last_limit : NO_PID_ABOVE;
+}
+
+/* While it can be read. */
+static __attribute__((constructor)) void learn_limit(void)
+{
+	pid_limit();
 }
 
 static void list_numbers(int32_t pid, int32_t first, int wanted, bool (*found)(void *arg, int32_t tid), void *arg)
 {
 	int32_t limit = pid_limit();
 
+	/* It has been raised since. */
+	if (pid >= limit || first >= limit)
+		limit = NO_PID_ABOVE;
 	for (int32_t i = 0; i < limit; i++) {
 		int32_t tid = first + i < limit ? first + i : first + i - limit;
 
