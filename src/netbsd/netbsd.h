@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <sys/ptrace.h>
 #include <sys/queue.h>
+#include <sys/resource.h>
 
 /* --- volunteers: memory shared with the children --------------------------------- */
 
@@ -150,6 +151,12 @@ int sts_netbsd_dump(struct sts_tracee *t, const char *path, int len);
 struct kinfo_proc2;
 /* What is known of it; 0 or errno. */
 int sts_netbsd_process(pid_t pid, struct kinfo_proc2 *ret);
+
+/* --- usage.c ------------------------------------------------------------------------------------- */
+/* What a process and its collected children have used; zero if there is no such process. */
+void sts_netbsd_usage(pid_t pid, struct rusage *self, struct rusage *children);
+/* Times and faults; sign is 1 or -1. */
+void sts_netbsd_usage_add(struct rusage *to, const struct rusage *what, int sign);
 
 /* --- regs.c ------------------------------------------------------------------------------------ */
 bool sts_netbsd_is_regs(int request);

@@ -301,8 +301,20 @@ void stasis_netbsd_before_fork(void)
 pid_t sts_libc_fork(void) __asm__("fork");
 int sts_libc_clone(int (*function)(void *), void *stack, int flags, void *argument, ...) __asm__("__clone");
 
+/* The C library's fork() holds the locks of the memory at the birth, where the tracer may stop a guest. */
+static pid_t guest_fork(void)
+{
+	pid_t pid = _Fork();
+
+	if (pid == 0)
+		forget_parent(false);
+	return pid;
+}
+
 pid_t fork(void)
 {
+	if (is_guest())
+		return guest_fork();
 	stasis_netbsd_before_fork();
 	return sts_libc_fork();
 }

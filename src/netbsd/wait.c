@@ -14,8 +14,10 @@ struct request {
 	idtype_t idtype;
 	pid_t id;
 	int options; /* of waitid() */
+	bool wants_usage;
 	siginfo_t info;
-	struct rusage usage;
+	struct rusage usage;	/* its own and its children's */
+	struct rusage children; /* these alone */
 	int status;
 };
 
@@ -37,16 +39,63 @@ static int status_of(const siginfo_t *info)
 	}
 }
 
-/* Directly: the C library's waitid() has no usage. The pid, 0 if there is none yet, -errno. */
-static pid_t child_wait(struct request *q, int more_options)
+/* Directly: the C library's waitid() has no usage. */
+static pid_t kernel_wait(struct request *q, idtype_t idtype, pid_t id, int options)
 {
 	memset(&q->info, 0, sizeof q->info);
+	memset(&q->usage, 0, sizeof q->usage);
+	if (syscall(SYS_waitid, idtype, id, &q->info, options, &q->usage) < 0)
+		return -errno;
+	return q->info.si_pid;
+}
+
+static bool is_end(const siginfo_t *info)
+{
+	return info->si_code == CLD_EXITED || info->si_code == CLD_KILLED || info->si_code == CLD_DUMPED;
+}
+
+/* The kernel tells one sum for a child and its children, and of ended ones only. */
+static void split_usage(struct request *q, pid_t pid)
+{
+	struct rusage self;
+
+	sts_netbsd_usage(pid, &self, &q->children);
+	if (is_end(&q->info))
+		return;
+	q->usage = self;
+	sts_netbsd_usage_add(&q->usage, &q->children, 1);
+}
+
+/* Looked at before it is taken, for then nothing is left to look at. */
+static pid_t usage_wait(struct request *q, int options)
+{
+	for (;;) {
+		pid_t pid = kernel_wait(q, q->idtype, q->id, options | WNOWAIT);
+
+		if (pid <= 0)
+			return pid;
+		split_usage(q, pid);
+		if (options & WNOWAIT)
+			return pid;
+		const struct rusage looked_up = q->usage;
+		pid = kernel_wait(q, P_PID, pid, options | WNOHANG);
+		if (pid > 0 && !is_end(&q->info))
+			q->usage = looked_up;
+		if (pid > 0 || (pid < 0 && pid != -ECHILD))
+			return pid; /* else another thread was faster */
+	}
+}
+
+/* The pid, 0 if there is none yet, -errno. */
+static pid_t child_wait(struct request *q, int more_options)
+{
+	int options = (q->options & ~WTRAPPED) | more_options;
+
 	if (!(q->options & CHILD_STATES)) /* only whether there are any */
 		return syscall(SYS_waitid, q->idtype, q->id, NULL, WEXITED | WNOWAIT | WNOHANG, NULL) < 0 ? -errno : 0;
-	if (syscall(SYS_waitid, q->idtype, q->id, &q->info, (q->options & ~WTRAPPED) | more_options, &q->usage) < 0)
-		return -errno;
-	q->status = q->info.si_pid ? status_of(&q->info) : 0;
-	return q->info.si_pid;
+	pid_t pid = q->wants_usage ? usage_wait(q, options) : kernel_wait(q, q->idtype, q->id, options);
+	q->status = pid > 0 ? status_of(&q->info) : 0;
+	return pid;
 }
 
 /* --- tracees ------------------------------------------------------------------------------ */
@@ -90,7 +139,10 @@ static void fill_info(struct request *q, const struct sts_tracee *t)
 	bool ended = t->state == STS_TRACEE_ENDED;
 
 	memset(info, 0, sizeof *info);
-	memset(&q->usage, 0, sizeof q->usage);
+	if (q->wants_usage) {
+		sts_netbsd_usage(t->pid, &q->usage, &q->children);
+		sts_netbsd_usage_add(&q->usage, &q->children, 1);
+	}
 	q->status = t->status;
 	info->si_signo = SIGCHLD;
 	info->si_pid = t->pid;
@@ -197,7 +249,7 @@ static void select_pid(struct request *q, pid_t pid)
 pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
 {
 	const int known = WNOHANG | WUNTRACED | WCONTINUED | WTRAPPED | WNOWAIT | WEXITED | __WALL | __WCLONE;
-	struct request q = {.options = options | WEXITED | WTRAPPED};
+	struct request q = {.options = options | WEXITED | WTRAPPED, .wants_usage = usage != NULL};
 
 	if (options & ~known) {
 		errno = EINVAL;
@@ -230,7 +282,7 @@ pid_t wait(int *status)
 /* As waitid(2) has it: with nothing to tell the pid is 0 and info all zero. */
 pid_t wait6(idtype_t idtype, id_t id, int *status, int options, struct wrusage *usage, siginfo_t *info)
 {
-	struct request q = {.idtype = idtype, .id = (pid_t)id, .options = options};
+	struct request q = {.idtype = idtype, .id = (pid_t)id, .options = options, .wants_usage = usage != NULL};
 
 	if (!(options & (CHILD_STATES | WTRAPPED))) {
 		errno = EINVAL;
@@ -244,8 +296,9 @@ pid_t wait6(idtype_t idtype, id_t id, int *status, int options, struct wrusage *
 	if (pid > 0 && status)
 		*status = q.status;
 	if (pid > 0 && usage) {
-		memset(usage, 0, sizeof *usage);
 		usage->wru_self = q.usage;
+		sts_netbsd_usage_add(&usage->wru_self, &q.children, -1);
+		usage->wru_children = q.children;
 	}
 	if (info)
 		*info = q.info;
