@@ -24,6 +24,11 @@ void sts_text_add_char(struct sts_text *t, char c);
 /* "quoted\n", bytes as in C; flags: STASIS_DECODE_*_HEX_*. */
 void sts_text_add_quoted(struct sts_text *t, const void *bytes, size_t len, unsigned flags);
 
+/* What the kernel appends to the path of a file that has no name any more. */
+#define STS_FD_DELETED " (deleted)"
+/* "3<path>", and what the kernel says of the path outside of the brackets. */
+void sts_text_add_lead(struct sts_text *t, const char *fd, const char *path);
+
 /* --- items as text -------------------------------------------------------------------- */
 
 #define STS_TEXT_DEPTH 24
@@ -68,6 +73,9 @@ void sts_json_leave(struct stasis_decode *d, const struct stasis_event_syscall *
 		    struct sts_text *out);
 /* "text", or {"hex":"..."} if it is no UTF-8. */
 void sts_json_add_string(struct sts_text *out, const char *s);
+
+/* "ROUTE", of a netlink socket's protocol; NULL: nobody knows it. */
+const char *sts_decode_netlink(int protocol);
 
 bool sts_decode_never_returns(enum stasis_abi abi, uint64_t number);
 

@@ -96,11 +96,13 @@ void sts_put_fd(struct sts_walk *w, const char *name, int fd)
 static void put_dirfd(struct sts_walk *w, const char *name, int fd)
 {
 	char path[STS_FD_TEXT], text[STS_FD_TEXT + 16];
+	struct sts_text out;
 
 	if (fd != AT_FDCWD) {
 		sts_put_fd(w, name, fd);
 	} else if (w->d->fd_text && w->d->fd_text(w->d->arg, fd, path, sizeof path) >= 0) {
-		snprintf(text, sizeof text, "AT_FDCWD<%s>", path);
+		sts_text_init(&out, text, sizeof text);
+		sts_text_add_lead(&out, "AT_FDCWD", path);
 		sts_put_symbol(w, name, (uint64_t)(int64_t)fd, text);
 	} else {
 		sts_put_symbol(w, name, (uint64_t)(int64_t)fd, "AT_FDCWD");

@@ -116,6 +116,54 @@ void sts_show_stat(struct sts_walk *w, const struct sts_value *v)
 	sts_end(w);
 }
 
+/* What was not asked for, or the file system does not know, is not filled. */
+static bool hide_statx(const struct sts_field *field, const void *arg)
+{
+	static const struct {
+		const char *prefix;
+		uint64_t bit;
+	} parts[] = {{"stx_atime", STATX_ATIME},
+		     {"stx_btime", STATX_BTIME},
+		     {"stx_ctime", STATX_CTIME},
+		     {"stx_mtime", STATX_MTIME},
+		     {"stx_dio_", 0x2000 /* STATX_DIOALIGN */}};
+	const uint64_t *mask = arg;
+
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		if (strncmp(field->name, parts[i].prefix, strlen(parts[i].prefix)) == 0)
+			return !(*mask & parts[i].bit);
+	return false;
+}
+
+void sts_show_statx(struct sts_walk *w, const struct sts_value *v)
+{
+	const struct sts_struct *s = &struct_statx;
+	uint8_t buf[STS_STRUCT_MAX];
+
+	if (!sts_read_struct(w, s, v->value, buf)) {
+		sts_put_address(w, v->name, v->value);
+		return;
+	}
+	uint64_t mask = sts_field_value(w, s, buf, "stx_mask");
+	sts_begin(w, STASIS_DECODE_STRUCT, v->name);
+	sts_show_fields(w, s, v->value, buf, sts_struct_size(w, s), hide_statx, &mask);
+	sts_end(w);
+}
+
+void sts_show_statx_time(struct sts_walk *w, const struct sts_value *v)
+{
+	uint64_t seconds = 0, fraction = 0;
+
+	if (!sts_read_uint(w, v->value, 8, &seconds) || !sts_read_uint(w, v->value + 8, 4, &fraction))
+		return;
+	sts_begin(w, STASIS_DECODE_STRUCT, v->name);
+	sts_put_number(w, STASIS_DECODE_SIGNED, "tv_sec", seconds);
+	sts_put_number(w, STASIS_DECODE_UNSIGNED, "tv_nsec", fraction);
+	sts_end(w);
+	if (seconds || fraction)
+		sts_put_time_note(w, (int64_t)seconds, fraction, 9);
+}
+
 /* --- vectors -------------------------------------------------------------------------- */
 
 struct vector {
@@ -304,31 +352,70 @@ void sts_show_swap_flags(struct sts_walk *w, const struct sts_value *v)
 
 /* --- directories -------------------------------------------------------------------------------- */
 
-/* Entries have their length at `at`. */
-static void count_entries(struct sts_walk *w, const struct sts_value *v, unsigned at)
+/* One entry: numbers of some width, its length, its kind, its name. */
+struct entry {
+	unsigned width;	   /* of inode and offset */
+	bool kind_is_last; /* in the last byte, behind the name */
+};
+
+static void show_entry(struct sts_walk *w, uint64_t addr, uint64_t length, const struct entry *e)
+{
+	unsigned head = 2 * e->width + 2 + !e->kind_is_last;
+	uint64_t inode = 0, offset = 0, kind = 0;
+
+	if (length <= head || !sts_read_uint(w, addr, e->width, &inode) ||
+	    !sts_read_uint(w, addr + e->width, e->width, &offset) ||
+	    !sts_read_uint(w, e->kind_is_last ? addr + length - 1 : addr + head - 1, 1, &kind)) {
+		sts_put_more(w);
+		return;
+	}
+	sts_begin(w, STASIS_DECODE_STRUCT, NULL);
+	sts_put_number(w, STASIS_DECODE_UNSIGNED, "d_ino", inode);
+	sts_put_number(w, e->kind_is_last ? STASIS_DECODE_UNSIGNED : STASIS_DECODE_SIGNED, "d_off", offset);
+	sts_put_number(w, STASIS_DECODE_UNSIGNED, "d_reclen", length);
+	if (!e->kind_is_last)
+		sts_show_enum(w, "d_type", &set_dtype, kind);
+	sts_show_string_at(w, "d_name", addr + head, length - head);
+	if (e->kind_is_last)
+		sts_show_enum(w, "d_type", &set_dtype, kind);
+	sts_end(w);
+}
+
+/* How many entries there are; each is shown if wanted. */
+static unsigned walk_entries(struct sts_walk *w, const struct sts_value *v, const struct entry *e, bool show)
 {
 	uint64_t end = w->call->result > 0 ? (uint64_t)w->call->result : 0, length;
-	char text[40];
 	unsigned n = 0;
 
-	for (uint64_t done = 0; done < end && n < 100000; done += length, n++)
-		if (!sts_read_uint(w, v->value + done + at, 2, &length) || length == 0)
+	for (uint64_t done = 0; done < end && n < 100000; done += length, n++) {
+		if (!sts_read_uint(w, v->value + done + 2 * e->width, 2, &length) || length == 0)
 			break;
-	struct sts_text note;
-	sts_text_init(&note, text, sizeof text);
-	sts_text_add(&note, "%u entries", n);
+		if (show)
+			show_entry(w, v->value + done, length, e);
+	}
+	return n;
+}
+
+static void show_entries(struct sts_walk *w, const struct sts_value *v, const struct entry *e)
+{
+	if (sts_is_verbose(w)) {
+		sts_begin(w, STASIS_DECODE_ARRAY, v->name);
+		walk_entries(w, v, e, true);
+		sts_end(w);
+		return;
+	}
 	sts_put_address(w, v->name, v->value);
-	sts_put_note(w, text);
+	sts_put_notef(w, "%u entries", walk_entries(w, v, e, false));
 }
 
 void sts_show_dents(struct sts_walk *w, const struct sts_value *v)
 {
-	count_entries(w, v, 16);
+	show_entries(w, v, &(struct entry){8, false});
 }
 
 void sts_show_dents_old(struct sts_walk *w, const struct sts_value *v)
 {
-	count_entries(w, v, 2 * sts_long_size(w));
+	show_entries(w, v, &(struct entry){sts_long_size(w), true});
 }
 
 /* --- times of files -------------------------------------------------------------------------------- */
@@ -384,6 +471,15 @@ void sts_show_utimes64(struct sts_walk *w, const struct sts_value *v)
 void sts_show_utimevals(struct sts_walk *w, const struct sts_value *v)
 {
 	show_file_times(w, v, &(struct times){sts_long_size(w), "tv_usec", 6});
+}
+
+/* Room of no size is a question for the size: nothing was written. */
+void sts_show_filled(struct sts_walk *w, const struct sts_value *v)
+{
+	if (sts_reference(w) == 0)
+		sts_put_address(w, v->name, v->value);
+	else
+		sts_show_bytes_at(w, v->name, v->value, w->call->result > 0 ? (uint64_t)w->call->result : 0);
 }
 
 /* --- openat2 ------------------------------------------------------------------------ */

@@ -223,12 +223,31 @@ static void put_control(struct sts_walk *w, uint64_t addr, uint64_t length)
 	sts_end(w);
 }
 
+static void put_namelen(struct sts_walk *w, uint32_t length)
+{
+	sts_put_number(w, STASIS_DECODE_SIGNED, "msg_namelen", (uint64_t)(int64_t)(int32_t)length);
+}
+
+/* The address's room, and its length where the kernel has written one. */
+static void put_name(struct sts_walk *w, const struct message *m, bool received)
+{
+	bool saved = received && w->d->saved_mask & 1u << w->index;
+	uint32_t room = saved ? (uint32_t)w->d->saved[w->index] : m->namelen;
+
+	sts_show_sockaddr_at(w, "msg_name", m->name, m->namelen < room ? m->namelen : room);
+	put_namelen(w, room);
+	if (room != m->namelen) {
+		sts_put(w, &(struct stasis_decode_item){STASIS_DECODE_AFTER});
+		sts_put(w, &(struct stasis_decode_item){STASIS_DECODE_UNSIGNED, .name = "msg_namelen_written",
+							.value = m->namelen, .bare = true});
+	}
+}
+
 /* bytes: of the buffers that are worth showing, if limited. */
 static void put_message(struct sts_walk *w, const char *name, const struct message *m, bool limited, uint64_t bytes)
 {
 	sts_begin(w, STASIS_DECODE_STRUCT, name);
-	sts_show_sockaddr_at(w, "msg_name", m->name, m->namelen);
-	sts_put_number(w, STASIS_DECODE_SIGNED, "msg_namelen", (uint64_t)(int64_t)(int32_t)m->namelen);
+	put_name(w, m, limited);
 	sts_show_vector_at(w, "msg_iov", m->iov, m->iovlen, limited, bytes);
 	sts_put_number(w, STASIS_DECODE_UNSIGNED, "msg_iovlen", m->iovlen);
 	if (m->controllen)
@@ -256,7 +275,7 @@ void sts_show_msghdr_out(struct sts_walk *w, const struct sts_value *v)
 		sts_put_address(w, v->name, v->value);
 	} else if (sts_failed(w)) { /* nothing was written but what there was room for is known */
 		sts_begin(w, STASIS_DECODE_STRUCT, v->name);
-		sts_put_number(w, STASIS_DECODE_SIGNED, "msg_namelen", (uint64_t)(int64_t)(int32_t)m.namelen);
+		put_namelen(w, m.namelen);
 		sts_end(w);
 	} else {
 		put_message(w, v->name, &m, true, (uint64_t)w->call->result);
@@ -322,6 +341,13 @@ void sts_show_protocol(struct sts_walk *w, const struct sts_value *v)
 	} else {
 		sts_put_number(w, STASIS_DECODE_UNSIGNED, v->name, protocol);
 	}
+}
+
+const char *sts_decode_netlink(int protocol)
+{
+	const char *name = sts_enum_name(&set_netlink, (uint64_t)(int64_t)protocol);
+
+	return name ? name + strlen("NETLINK_") : NULL;
 }
 
 void sts_show_sockopt(struct sts_walk *w, const struct sts_value *v)

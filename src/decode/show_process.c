@@ -435,3 +435,32 @@ void sts_show_result_ioprio_ret(struct sts_walk *w, const struct sts_value *v)
 	sts_show_ioprio(w, v);
 	sts_end(w);
 }
+
+/* --- segments ------------------------------------------------------------------------- */
+
+/* Fields of a few bits, from the lowest. */
+void sts_show_user_desc_flags(struct sts_walk *w, const struct sts_value *v)
+{
+	static const struct {
+		const char *name;
+		unsigned bits;
+	} parts[] = {{"seg_32bit", 1},	    {"contents", 2},	    {"read_exec_only", 1},
+		     {"limit_in_pages", 1}, {"seg_not_present", 1}, {"useable", 1}};
+	uint64_t left = v->value;
+
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		sts_put_number(w, STASIS_DECODE_UNSIGNED, parts[i].name, left & ((1u << parts[i].bits) - 1));
+		left >>= parts[i].bits;
+	}
+}
+
+/* The kernel writes which entry it chose. */
+void sts_show_result_thread_area(struct sts_walk *w, const struct sts_value *v)
+{
+	uint64_t entry;
+
+	sts_begin_result(w, "%" PRId64, (int64_t)v->value);
+	if (sts_read_uint(w, w->values[0], 4, &entry))
+		sts_put_bare(w, "entry_number", entry, "entry_number=%u", (unsigned)entry);
+	sts_end(w);
+}

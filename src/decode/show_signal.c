@@ -214,8 +214,8 @@ static void put_child(struct sts_walk *w, const siginfo_t *info)
 		put_int(w, "si_status", info->si_status);
 	else
 		sts_show_signal(w, "si_status", info->si_status);
-	put_int(w, "si_utime", info->si_utime);
-	put_int(w, "si_stime", info->si_stime);
+	sts_show_ticks(w, &(struct sts_value){"si_utime", (uint64_t)info->si_utime, NULL});
+	sts_show_ticks(w, &(struct sts_value){"si_stime", (uint64_t)info->si_stime, NULL});
 }
 
 static void put_value(struct sts_walk *w, const siginfo_t *info)

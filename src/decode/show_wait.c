@@ -48,7 +48,7 @@ static void put_ready(struct sts_walk *w, uint64_t addr, uint64_t n)
 			break;
 		}
 		sts_begin(w, STASIS_DECODE_STRUCT, NULL);
-		sts_put_fd(w, "fd", p.fd);
+		sts_put_number(w, STASIS_DECODE_SIGNED, "fd", (uint64_t)(int64_t)p.fd);
 		sts_show_flags(w, "revents", &set_poll, p.revents);
 		sts_end(w);
 	}
@@ -79,8 +79,10 @@ void sts_show_result_poll(struct sts_walk *w, const struct sts_value *v)
 /* --- select --------------------------------------------------------------------------------- */
 
 #define FDSET_BYTES 128
+#define FDSET_TEXT 32768 /* with what the descriptors lead to */
 
-static bool fdset_text(struct sts_walk *w, uint64_t addr, int64_t n, struct sts_text *out)
+/* plain: without what the descriptors lead to, which the arguments have told. */
+static bool fdset_text(struct sts_walk *w, uint64_t addr, int64_t n, bool plain, struct sts_text *out)
 {
 	uint8_t set[FDSET_BYTES];
 	bool any = false;
@@ -92,7 +94,11 @@ static bool fdset_text(struct sts_walk *w, uint64_t addr, int64_t n, struct sts_
 	for (int fd = 0; fd < n; fd++) {
 		if (!(set[fd / 8] & 1 << fd % 8))
 			continue;
-		sts_text_add(out, "%s%d", any ? " " : "", fd);
+		sts_text_add(out, "%s", any ? " " : "");
+		if (plain)
+			sts_text_add(out, "%d", fd);
+		else
+			sts_add_fd(w, out, fd);
 		any = true;
 	}
 	sts_text_add(out, "]");
@@ -101,11 +107,12 @@ static bool fdset_text(struct sts_walk *w, uint64_t addr, int64_t n, struct sts_
 
 void sts_show_fdset(struct sts_walk *w, const struct sts_value *v)
 {
-	char buf[8192];
+	char buf[FDSET_TEXT];
 	struct sts_text text;
 
 	sts_text_init(&text, buf, sizeof buf);
-	if (v->value && (int32_t)sts_reference(w) >= 0 && fdset_text(w, v->value, (int32_t)sts_reference(w), &text))
+	if (v->value && (int32_t)sts_reference(w) >= 0 &&
+	    fdset_text(w, v->value, (int32_t)sts_reference(w), false, &text))
 		sts_put_symbol(w, v->name, 0, buf);
 	else
 		sts_put_address(w, v->name, v->value);
@@ -126,7 +133,8 @@ void sts_show_result_select(struct sts_walk *w, const struct sts_value *v)
 	}
 	for (int i = 0; i < 3; i++) {
 		sts_text_init(&text, buf, sizeof buf);
-		if (w->values[i + 1] && fdset_text(w, w->values[i + 1], (int32_t)w->values[0], &text) && text.len > 2)
+		if (w->values[i + 1] && fdset_text(w, w->values[i + 1], (int32_t)w->values[0], true, &text) &&
+		    text.len > 2)
 			sts_put_symbol(w, names[i], 0, buf);
 	}
 	put_left(w, 4);
@@ -149,6 +157,16 @@ void sts_show_epoll_ctl_event(struct sts_walk *w, const struct sts_value *v)
 		sts_put_address(w, v->name, v->value);
 	else
 		sts_show_struct_at(w, v->name, &struct_epoll_event, v->value, SIZE_MAX);
+}
+
+/* --- ticks ---------------------------------------------------------------------------------------------- */
+
+/* A hundred of them make a second, whatever the kernel's own clock does. */
+void sts_show_ticks(struct sts_walk *w, const struct sts_value *v)
+{
+	sts_put_number(w, STASIS_DECODE_UNSIGNED, v->name, v->value);
+	if (v->value)
+		sts_put_notef(w, "%" PRIu64 ".%02u s", v->value / 100, (unsigned)(v->value % 100));
 }
 
 /* --- what is left ---------------------------------------------------------------------------------- */

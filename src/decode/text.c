@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include "decode/decode.h"
 
 void sts_text_init(struct sts_text *t, char *buf, size_t cap)
@@ -72,4 +73,12 @@ void sts_text_add_quoted(struct sts_text *t, const void *bytes, size_t len, unsi
 			add_byte(t, b[i], i + 1 < len && b[i + 1] >= '0' && b[i + 1] <= '7');
 	}
 	sts_text_add_char(t, '"');
+}
+
+void sts_text_add_lead(struct sts_text *t, const char *fd, const char *path)
+{
+	const size_t length = strlen(path), extra = strlen(STS_FD_DELETED);
+	bool deleted = length >= extra && strcmp(path + length - extra, STS_FD_DELETED) == 0;
+
+	sts_text_add(t, "%s<%.*s>%s", fd, (int)(deleted ? length - extra : length), path, deleted ? "(deleted)" : "");
 }

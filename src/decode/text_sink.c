@@ -2,6 +2,7 @@
 /* Items as text, in strace's shape. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include "decode/decode.h"
 
@@ -80,9 +81,13 @@ static void close_container(struct sts_text_sink *s)
 
 static void put_fd(struct sts_text *out, const struct stasis_decode_item *item)
 {
-	sts_text_add(out, "%" PRId64, (int64_t)item->value);
+	char number[24];
+
+	snprintf(number, sizeof number, "%" PRId64, (int64_t)item->value);
 	if (item->text)
-		sts_text_add(out, "<%s>", item->text);
+		sts_text_add_lead(out, number, item->text);
+	else
+		sts_text_add(out, "%s", number);
 }
 
 static void put_value(struct sts_text_sink *s, struct sts_text *out, const struct stasis_decode_item *item)

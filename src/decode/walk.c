@@ -178,11 +178,15 @@ static void save(struct sts_walk *w)
 {
 	w->d->saved_mask = 0;
 	for (int i = 0; i < w->format->n; i++) {
-		if (w->format->args[i].direction != STS_INOUT)
+		const struct sts_arg *a = &w->format->args[i];
+		uint64_t addr = w->values[i];
+
+		if (a->type.kind == STS_SPECIAL && a->type.show == sts_show_msghdr_out)
+			addr += sts_word_size(w); /* msg_namelen */
+		else if (a->direction != STS_INOUT)
 			continue;
 		w->d->saved[i] = 0;
-		if (sts_read_uint(w, w->values[i], 8, &w->d->saved[i]) ||
-		    sts_read_uint(w, w->values[i], 4, &w->d->saved[i]))
+		if (sts_read_uint(w, addr, 8, &w->d->saved[i]) || sts_read_uint(w, addr, 4, &w->d->saved[i]))
 			w->d->saved_mask |= 1u << i;
 	}
 }
@@ -308,15 +312,25 @@ static void begin_failure(struct sts_walk *w)
 		sts_begin_result(w, "-1 (errno %" PRId64 ")", error);
 }
 
+void sts_add_fd(const struct sts_walk *w, struct sts_text *out, int fd)
+{
+	char path[STS_FD_TEXT], number[16];
+	bool known = w->d->fd_text && fd >= 0 && w->d->fd_text(w->d->arg, fd, path, sizeof path) >= 0;
+
+	snprintf(number, sizeof number, "%d", fd);
+	if (known)
+		sts_text_add_lead(out, number, path);
+	else
+		sts_text_add(out, "%s", number);
+}
+
 void sts_begin_fd_result(struct sts_walk *w, int fd)
 {
-	char path[STS_FD_TEXT], text[STS_FD_TEXT + 16];
+	char text[STS_FD_TEXT + 32];
+	struct sts_text out;
 
-	if (!w->d->fd_text || fd < 0 || w->d->fd_text(w->d->arg, fd, path, sizeof path) < 0) {
-		sts_begin_result(w, "%d", fd);
-		return;
-	}
-	snprintf(text, sizeof text, "%d<%s>", fd, path);
+	sts_text_init(&out, text, sizeof text);
+	sts_add_fd(w, &out, fd);
 	begin_result_text(w, text);
 }
 

@@ -327,18 +327,18 @@ STS_TC(siginfo, 10, "a siginfo of each ABI")
 		  UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0),
 		  UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0),
 		  UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), END);
-	SAYS("waitid(P_ALL, 0, {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=55, si_uid=6, si_status=7, si_utime=8, "
-	     "si_stime=9}, 0, NULL) = 0",
+	SAYS("waitid(P_ALL, 0, {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=55, si_uid=6, si_status=7, "
+	     "si_utime=8 /* 0.08 s */, si_stime=9 /* 0.09 s */}, 0, NULL) = 0",
 	     X64, "waitid", 0, 0, 0, A, 0, 0, 0);
 	put_words(B, 4, UINT64_C(17), UINT64_C(0), UINT64_C(1), UINT64_C(55), UINT64_C(6), UINT64_C(7), UINT64_C(8),
 		  UINT64_C(0), UINT64_C(9), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0),
 		  UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0),
 		  UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0),
 		  UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), END);
-	SAYS("waitid(P_ALL, 0, {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=55, si_uid=6, si_status=7, si_utime=8, "
-	     "si_stime=0}, 0, NULL) = 0",
+	SAYS("waitid(P_ALL, 0, {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=55, si_uid=6, si_status=7, "
+	     "si_utime=8 /* 0.08 s */, si_stime=0}, 0, NULL) = 0",
 	     I386, "waitid", 0, 0, 0, B, 0, 0, 0);
-	SAYS("waitid(P_ALL, 0, {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=55, si_uid=6, si_status=7, si_utime=8, "
-	     "si_stime=9}, 0, NULL) = 0",
+	SAYS("waitid(P_ALL, 0, {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=55, si_uid=6, si_status=7, "
+	     "si_utime=8 /* 0.08 s */, si_stime=9 /* 0.09 s */}, 0, NULL) = 0",
 	     X32, "waitid", 0, 0, 0, B, 0, 0, 0);
 }

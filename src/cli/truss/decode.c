@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the decoder asks of a tracee: its memory, what its descriptors lead to, where its io_urings are mapped. */
+/* What the decoder asks of a tracee: its memory, where its io_urings are mapped; descriptors.c tells the rest. */
 #include "cli/truss/truss.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -29,39 +28,6 @@ static ssize_t read_tracee(void *arg, uint64_t addr, void *buf, size_t len)
 	int error = stasis_memory_read(source->session, source->pid, addr, buf, len, &done);
 
 	return error < 0 ? -1 : (ssize_t)done;
-}
-
-/* As in a C string, and without the brackets it stands in. */
-static void copy_printable(const char *path, ssize_t n, char *buf, size_t len)
-{
-	struct sts_text text;
-
-	sts_text_init(&text, buf, len);
-	for (ssize_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)path[i];
-
-		if (c < ' ' || c >= 0x7f || c == '<' || c == '>' || c == '\\')
-			sts_text_add(&text, i + 1 < n && path[i + 1] >= '0' && path[i + 1] <= '7' ? "\\%03o" : "\\%o",
-				     c);
-		else
-			sts_text_add_char(&text, (char)c);
-	}
-}
-
-static int fd_text(void *arg, int fd, char *buf, size_t len)
-{
-	const struct truss_source *source = arg;
-	char link[64], path[4096];
-
-	if (fd == AT_FDCWD)
-		snprintf(link, sizeof link, "/proc/%d/cwd", source->pid);
-	else
-		snprintf(link, sizeof link, "/proc/%d/fd/%d", source->pid, fd);
-	ssize_t n = readlink(link, path, sizeof path);
-	if (n < 0)
-		return -errno;
-	copy_printable(path, n, buf, len);
-	return 0;
 }
 
 /* --- io_urings ------------------------------------------------------------------------- */
@@ -133,7 +99,7 @@ struct stasis_decode *truss_decoder(struct truss_source *source, struct truss_ca
 
 	d->size = sizeof *d;
 	d->read = read_tracee;
-	d->fd_text = options->fd_paths ? fd_text : NULL;
+	d->fd_text = options->fd_paths > 1 ? truss_fd_details : options->fd_paths ? truss_fd_path : NULL;
 	d->uring = find_uring;
 	d->arg = source;
 	d->string_limit = options->string_limit;

@@ -281,8 +281,27 @@ static void on_exec(struct truss *t, struct truss_lwp *leader, const struct stas
 		put_event(t, leader, e);
 }
 
+/* The last LWP to go with its process has no report of its own: it is told here, but for the process's first, whose end
+ * is the process's. */
+static void end_others(struct truss *t, const struct stasis_event *e)
+{
+	struct truss_lwp *lwp, *next;
+
+	HASH_ITER(hh, t->lwps, lwp, next)
+	{
+		struct stasis_event end = {.kind = STASIS_EVENT_LWP_EXIT,
+					   .pid = e->pid,
+					   .tid = lwp->tid,
+					   .data.lwp = {lwp->tid, 0, e->data.exit.status, true}};
+
+		if (lwp->pid == e->pid && lwp->tid != e->pid)
+			on_lwp_exit(t, lwp, &end);
+	}
+}
+
 static void on_final(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e)
 {
+	end_others(t, e);
 	abandon_call(t, lwp, TRUSS_UNFINISHED);
 	if (!t->options.quiet)
 		put_event(t, lwp, e);

@@ -46,7 +46,7 @@ static const char usage[] =
 	"  -s, --string-limit=N     show N bytes of strings (32)\n"
 	"  -v, --no-abbrev          show every field of structures, the whole environment\n"
 	"  -x, -xx                  show strings in hexadecimal, if not plain text; all of them\n"
-	"  -y, --decode-fds         show what descriptors lead to\n"
+	"  -y, --decode-fds         show what descriptors lead to; -yy: devices, sockets and pids too\n"
 	"  -k, --stack-traces       under each call, by whom it was made; -kk: with lines of the source\n"
 	"  -t, -tt, -ttt            time of day, with microseconds, in seconds since 1970\n"
 	"  -r, --relative-timestamps  time since the record before\n"
@@ -494,7 +494,6 @@ static const struct {
 	size_t flag;
 } flags[] = {
 	{OPT_NO_FOLLOW, offsetof(struct truss_options, no_follow)},
-	{'y', offsetof(struct truss_options, fd_paths)},
 	{OPT_TREE, offsetof(struct truss_options, tree)},
 	{OPT_JSON, offsetof(struct truss_options, json)},
 	{OPT_SECCOMP, offsetof(struct truss_options, seccomp)},
@@ -545,6 +544,9 @@ static int other_option(struct truss_options *o, int option)
 		return GO_ON;
 	case 'x':
 		return add_hex(o);
+	case 'y':
+		o->fd_paths++;
+		return GO_ON;
 	case 't':
 		add_clock(o);
 		return GO_ON;

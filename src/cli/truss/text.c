@@ -127,7 +127,8 @@ static void event(struct truss *t, struct truss_lwp *lwp, const struct stasis_ev
 		line(t, e->tid, COLOR_EVENT, "~~~ lwp-create: by %d ~~~", e->data.lwp.creator);
 		break;
 	case STASIS_EVENT_LWP_EXIT:
-		show_end(t, e->tid, e->data.lwp.exit_status);
+		if (e->tid != e->pid) /* whose end is shown with its process's */
+			show_end(t, e->tid, e->data.lwp.exit_status);
 		break;
 	case STASIS_EVENT_EXEC:
 		show_exec(t, e);

@@ -142,7 +142,7 @@ struct truss_options {
 	int duration_digits, relative_digits, clock_digits; /* after the point */
 	size_t string_limit;
 	unsigned decode_flags; /* -v, -x */
-	bool fd_paths;	       /* -y */
+	unsigned fd_paths;     /* 1: -y, more: -yy */
 	const char *output;
 	const char *color;
 	struct sts_call_filter calls;
@@ -243,6 +243,9 @@ struct truss_source {
 /* The call's decoder, ready for either half. */
 struct stasis_decode *truss_decoder(struct truss_source *source, struct truss_call *call,
 				    const struct truss_options *options);
+/* What a descriptor of the source's leads to, as struct stasis_decode wants it: a path; more than that. */
+int truss_fd_path(void *source, int fd, char *buf, size_t len);
+int truss_fd_details(void *source, int fd, char *buf, size_t len);
 /* Whether the call names one of the paths or descriptors that are looked for; true if none are. */
 bool truss_call_looks_for(struct truss_source *source, const struct truss_call *call,
 			  const struct truss_options *options, bool leaving);
