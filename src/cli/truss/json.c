@@ -43,7 +43,7 @@ void truss_json_end(struct truss *t, struct sts_text *out)
 
 /* --- calls ------------------------------------------------------------------------------- */
 
-static void enter(struct truss *t, struct truss_lwp *lwp, struct truss_source *source)
+void truss_json_enter(struct truss *t, struct truss_lwp *lwp, struct truss_source *source)
 {
 	struct truss_call *call = &lwp->call;
 	const struct truss_call before = *call;
@@ -102,22 +102,19 @@ static void add_injection(struct sts_text *out, const struct truss_call *call)
 	sts_text_add(out, "%s}", in->n_pokes ? ",\"args\":true" : "");
 }
 
+static bool has_returned(unsigned status)
+{
+	return status & (TRUSS_SUCCESSFUL | TRUSS_FAILED);
+}
+
 static void add_call(struct truss *t, struct truss_lwp *lwp, struct truss_source *source, struct sts_text *out,
 		     unsigned status)
 {
 	struct truss_call *call = &lwp->call;
-	bool returned = status & (TRUSS_SUCCESSFUL | TRUSS_FAILED);
 
-	truss_json_begin(t, out, "syscall");
-	add_origin(t, out, lwp, &call->start);
-	sts_text_add(out, ",\"duration_ns\":");
-	if (returned)
-		sts_text_add(out, "%" PRId64, truss_nanoseconds(&call->start.monotonic, &call->end));
-	else
-		sts_text_add(out, "null");
-	sts_text_add(out, ",\"abi\":\"%s\",\"status\":\"%s\",", abi_name(call->data.abi), status_name(status));
+	sts_text_add(out, "\"abi\":\"%s\",\"status\":\"%s\",", abi_name(call->data.abi), status_name(status));
 	sts_text_add(out, "%s", call->text ? call->text : "");
-	if (returned)
+	if (has_returned(status))
 		sts_json_leave(truss_decoder(source, call, &t->options), &call->data, &call->json, out);
 	else
 		sts_text_add(out, "},\"result\":null");
@@ -129,19 +126,41 @@ static void add_call(struct truss *t, struct truss_lwp *lwp, struct truss_source
 		truss_stack_json(out, &call->stack);
 }
 
-static void leave(struct truss *t, struct truss_lwp *lwp, struct truss_source *source, unsigned status)
+void truss_json_call(struct truss *t, struct truss_lwp *lwp, struct truss_source *source, unsigned status,
+		     void (*begin)(struct truss *t, struct truss_lwp *lwp, struct sts_text *out, unsigned status),
+		     struct sts_text *out)
 {
 	const struct truss_call before = lwp->call;
-	struct sts_text out;
 
 	for (;;) {
-		add_call(t, lwp, source, &out, status);
-		if (!out.cut || !truss_buffer_grow(t))
+		begin(t, lwp, out, status);
+		add_call(t, lwp, source, out, status);
+		if (!out->cut || !truss_buffer_grow(t))
 			break;
 		lwp->call = before;
 	}
-	truss_json_end(t, &out);
 	t->calls++;
+}
+
+static void begin_call(struct truss *t, struct truss_lwp *lwp, struct sts_text *out, unsigned status)
+{
+	const struct truss_call *call = &lwp->call;
+
+	truss_json_begin(t, out, "syscall");
+	add_origin(t, out, lwp, &call->start);
+	sts_text_add(out, ",\"duration_ns\":");
+	if (has_returned(status))
+		sts_text_add(out, "%" PRId64 ",", truss_nanoseconds(&call->start.monotonic, &call->end));
+	else
+		sts_text_add(out, "null,");
+}
+
+static void leave(struct truss *t, struct truss_lwp *lwp, struct truss_source *source, unsigned status)
+{
+	struct sts_text out;
+
+	truss_json_call(t, lwp, source, status, begin_call, &out);
+	truss_json_end(t, &out);
 }
 
 /* --- other events ------------------------------------------------------------------------- */
@@ -199,6 +218,36 @@ static const char *record_name(enum stasis_event_kind kind)
 	return kind == STASIS_EVENT_EXITED || kind == STASIS_EVENT_KILLED ? "exit" : stasis_event_kind_name(kind);
 }
 
+void truss_json_add_event(struct truss *t, struct truss_lwp *lwp, struct sts_text *out, const struct stasis_event *e)
+{
+	switch (e->kind) {
+	case STASIS_EVENT_SIGNAL:
+		add_signal(out, e->data.signal.info.si_signo);
+		add_siginfo(out, &e->data.signal.info);
+		if (t->options.stacks && !lwp->call.active)
+			truss_stack_json(out, &lwp->call.stack);
+		break;
+	case STASIS_EVENT_JOB_STOP:
+		add_signal(out, e->data.signal.info.si_signo);
+		break;
+	case STASIS_EVENT_LWP_CREATE:
+		sts_text_add(out, ",\"creator\":%d", e->data.lwp.creator);
+		break;
+	case STASIS_EVENT_LWP_EXIT:
+		add_end(out, e->data.lwp.exit_status);
+		break;
+	case STASIS_EVENT_EXEC:
+		add_exec(out, e);
+		break;
+	case STASIS_EVENT_EXITED:
+	case STASIS_EVENT_KILLED:
+		add_end(out, e->data.exit.status);
+		break;
+	default:
+		add_birth(out, e);
+	}
+}
+
 static void event(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e)
 {
 	struct truss_time now = truss_now();
@@ -206,32 +255,7 @@ static void event(struct truss *t, struct truss_lwp *lwp, const struct stasis_ev
 
 	truss_json_begin(t, &out, record_name(e->kind));
 	add_origin(t, &out, lwp, &now);
-	switch (e->kind) {
-	case STASIS_EVENT_SIGNAL:
-		add_signal(&out, e->data.signal.info.si_signo);
-		add_siginfo(&out, &e->data.signal.info);
-		if (t->options.stacks && !lwp->call.active)
-			truss_stack_json(&out, &lwp->call.stack);
-		break;
-	case STASIS_EVENT_JOB_STOP:
-		add_signal(&out, e->data.signal.info.si_signo);
-		break;
-	case STASIS_EVENT_LWP_CREATE:
-		sts_text_add(&out, ",\"creator\":%d", e->data.lwp.creator);
-		break;
-	case STASIS_EVENT_LWP_EXIT:
-		add_end(&out, e->data.lwp.exit_status);
-		break;
-	case STASIS_EVENT_EXEC:
-		add_exec(&out, e);
-		break;
-	case STASIS_EVENT_EXITED:
-	case STASIS_EVENT_KILLED:
-		add_end(&out, e->data.exit.status);
-		break;
-	default:
-		add_birth(&out, e);
-	}
+	truss_json_add_event(t, lwp, &out, e);
 	truss_json_end(t, &out);
 }
 
@@ -272,4 +296,4 @@ static void end(struct truss *t)
 	truss_json_end(t, &out);
 }
 
-const struct truss_format truss_json = {begin, enter, leave, event, end};
+const struct truss_format truss_json = {begin, truss_json_enter, leave, event, end};

@@ -583,7 +583,7 @@ static int trace(struct truss *t)
 	if (r != 0)
 		return r;
 	t->began = truss_now();
-	t->format = t->options.json ? &truss_json : &truss_text;
+	t->format = t->options.json ? &truss_json : t->options.chrome ? &truss_chrome : &truss_text;
 	if (t->format->begin)
 		t->format->begin(t);
 	catch_signals(t);

@@ -29,6 +29,8 @@ static const char usage[] =
 	"  -S, --summary-sort-by=COLUMN  time, cpu, calls, errors, name, min-time, avg-time, median...\n"
 	"      --summary-interval=N the same every N seconds\n"
 	"      --tree               at the end, the family: births, programs, times, ends\n"
+	"      --format=FORMAT      text; json, the same as --json: a record on each line; chrome-trace:\n"
+	"                           for Perfetto and chrome://tracing\n"
 	"      --json               JSON, a record on each line\n"
 	"  -e, --trace=SET          calls: names, %sets, /regex, all, none; ?name may be unknown;\n"
 	"                           a leading ! negates ('-e trace=SET' too)\n"
@@ -75,6 +77,7 @@ enum {
 	OPT_PLACEMENT,
 	OPT_NO_RESULTS,
 	OPT_JSON,
+	OPT_FORMAT,
 	OPT_TREE,
 	OPT_INTERVAL,
 	OPT_INJECT,
@@ -128,6 +131,7 @@ static const struct option long_options[] = {
 	{"summary-interval", required_argument, NULL, OPT_INTERVAL},
 	{"tree", no_argument, NULL, OPT_TREE},
 	{"json", no_argument, NULL, OPT_JSON},
+	{"format", required_argument, NULL, OPT_FORMAT},
 	{NULL, 0, NULL, 0},
 };
 
@@ -339,6 +343,15 @@ static int set_placement(struct truss_options *o, char *where)
 	return sts_usage_error("truss", "--placement is auto, shared or free, not '%s'", where);
 }
 
+static int set_format(struct truss_options *o, char *name)
+{
+	o->json = strcmp(name, "json") == 0;
+	o->chrome = strcmp(name, "chrome-trace") == 0;
+	if (o->json || o->chrome || strcmp(name, "text") == 0)
+		return GO_ON;
+	return sts_usage_error("truss", "--format is text, json or chrome-trace, not '%s'", name);
+}
+
 /* -k, -kk, --stack-traces[=symbol|source] */
 static int add_stacks(struct truss_options *o, char *kind)
 {
@@ -518,6 +531,7 @@ static const struct {
 	{'S', set_sort},
 	{OPT_INTERVAL, set_interval},
 	{OPT_PLACEMENT, set_placement},
+	{OPT_FORMAT, set_format},
 	{'E', set_variable},
 	{OPT_LIST_SET, list_set},
 	{OPT_FD, set_fds},
@@ -591,6 +605,8 @@ static int check(const struct truss_options *o)
 		return sts_usage_error("truss", "-c, -C, -T, -z, -Z and -e status need results");
 	if (o->entries && truss_injections_need_exits(&o->injections))
 		return sts_usage_error("truss", "syscall=, delay_exit= and poke_exit= need results");
+	if (o->chrome && (o->count || o->tree))
+		return sts_usage_error("truss", "-c, -C and --tree are text or JSON, and no trace for a viewer");
 	if (o->stacks && o->only_count)
 		return sts_usage_error("truss", "-k shows who made each call, and -c shows none");
 	if (o->interval && !o->count)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* stasis truss: options (options.c), which calls are shown (filter.c), the decoder's questions
    (decode.c), who called (stack.c), whose records (who.c), who is followed (follow.c), what records look like (text.c,
-   json.c), summaries (summary.c), injections (inject.c, tamper.c), other tracers (tracers.c), the kernel's filter
-   (seccomp.c), CPUs (place.c), the family (tree.c), records on their way out (output.c), what is known of processes,
-   and the loop (main.c). */
+   json.c, chrome.c), summaries (summary.c), injections (inject.c, tamper.c), other tracers (tracers.c), the kernel's
+   filter (seccomp.c), CPUs (place.c), the family (tree.c), records on their way out (output.c), what is known of
+   processes, and the loop (main.c). */
 #ifndef STS_CLI_TRUSS_H
 #define STS_CLI_TRUSS_H
 
@@ -125,6 +125,7 @@ struct truss_options {
 	struct truss_names programs, comms; /* --exec, --comm */
 	bool quiet;
 	bool json;
+	bool chrome;	 /* --format=chrome-trace */
 	unsigned stacks; /* -k: 1, with lines of the source 2 */
 	bool tree;
 	bool count;	 /* -c, -C */
@@ -301,6 +302,8 @@ struct truss {
 	struct truss_space *spaces; /* of -k: by pid, what is mapped where; files */
 	struct truss_module *modules;
 	struct truss_stat *stats;
+	struct truss_lane *lanes;	     /* of --format=chrome-trace */
+	unsigned n_lanes;		     /* there ever were */
 	struct truss_person *family, *alive; /* all of it; by pid, those alive */
 	struct truss_relative *relatives;
 	bool refusal_told;
@@ -325,10 +328,17 @@ struct truss_format {
 	void (*event)(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e);
 	void (*end)(struct truss *t);
 };
-extern const struct truss_format truss_text, truss_json;
+extern const struct truss_format truss_text, truss_json, truss_chrome;
 /* Other records of JSON: begin, add members, end. */
 void truss_json_begin(struct truss *t, struct sts_text *out, const char *kind);
 void truss_json_end(struct truss *t, struct sts_text *out);
+/* What others make of JSON too: a call's first half, kept with it; all of a call in t's buffer, begun by `begin`, its
+ * end left open; the members of an event, each after a comma. */
+void truss_json_enter(struct truss *t, struct truss_lwp *lwp, struct truss_source *source);
+void truss_json_call(struct truss *t, struct truss_lwp *lwp, struct truss_source *source, unsigned status,
+		     void (*begin)(struct truss *t, struct truss_lwp *lwp, struct sts_text *out, unsigned status),
+		     struct sts_text *out);
+void truss_json_add_event(struct truss *t, struct truss_lwp *lwp, struct sts_text *out, const struct stasis_event *e);
 
 /* -k. An LWP rests at its call: who made it. A call has returned: what may it have mapped. A process ended or runs
  * another program (0: all). */
