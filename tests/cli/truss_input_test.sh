@@ -162,8 +162,11 @@ sts_tc full_disk_attached 60 "a full disk under the records of a running process
 full_disk_attached_body()
 {
 	mkfifo go
-	sh -c 'read line <go; for i in 1 2 3 4 5 6 7 8; do : </dev/null; ls / >/dev/null; done; exit 3' &
+	sh -c 'echo >ready; read line <go; for i in 1 2 3 4 5 6 7 8; do : </dev/null; ls / >/dev/null; done; exit 3' &
 	pid=$!
+	# Attached while it still did something, truss would have lost a record, and be gone, before anybody looks.
+	sts_await test -s ready
+	sts_await grep -q '^257 ' "/proc/$pid/syscall" # openat, of go
 	"$STASIS" truss -o /dev/full -p $pid 2>err &
 	tracer=$!
 	sts_await grep -q '^TracerPid:.*[1-9]' /proc/$pid/status
