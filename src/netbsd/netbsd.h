@@ -99,6 +99,8 @@ void sts_netbsd_unlock(void);
 void sts_netbsd_changed(void);
 /* Sleep until the word is another, -1 with errno EINTR if a handler ran. */
 int sts_netbsd_sleep(atomic_uint *word, unsigned seen);
+/* The same for no longer than this: 0, or -1 and errno, EAGAIN if it is another already. */
+int sts_netbsd_sleep_for(atomic_uint *word, unsigned seen, const struct timespec *limit);
 void sts_netbsd_wake(atomic_uint *word);
 int sts_netbsd_thread(pthread_t *ret, void *(*body)(void *), void *arg);
 struct sts_tracee *sts_netbsd_find(pid_t pid);
@@ -126,6 +128,12 @@ void sts_netbsd_call_execed(struct sts_tracee *t, lwpid_t former);
 void *sts_netbsd_host(void *arg);
 int sts_netbsd_volunteer(void);
 void sts_netbsd_answer(struct sts_slot *slot, int error);
+
+/* --- wait.c -------------------------------------------------------------------------------- */
+/* Whether a thread sleeps that will be told of what the tracee has to tell. */
+bool sts_netbsd_is_slept_for(const struct sts_tracee *t);
+/* In a child: they are the parent's. */
+void sts_netbsd_sleepers_forget(void);
 
 /* --- watch.c ------------------------------------------------------------------------------- */
 /* Have `changed` bumped when an ordinary child does something that waitid() with these arguments would tell. */

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ptrace(): who may ask what when, and the requests that set tracees going. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include "netbsd/netbsd.h"
+#include "util/cleanup.h"
 
 /* --- who is no tracee of ours ------------------------------------------------------------- */
 
@@ -228,18 +232,85 @@ static int go(struct sts_tracee *t, int request, void *addr, int data)
 
 /* --- requests that need no stop ------------------------------------------------------------------ */
 
+#define ATTACH_NS 100000000
+#define ATTACH_LOOKS 100
+
+/*
+ * Its stop comes by the pump; but who waits for it must not need luck: it has
+ * come, and who slept for it been told, when PT_ATTACH returns. Not if it takes
+ * long, of a process that cannot stop now.
+ */
+static void await_stop(pid_t pid)
+{
+	const struct timespec limit = {.tv_nsec = ATTACH_NS};
+	int r = 0;
+
+	for (int i = 0; i < ATTACH_LOOKS && (r == 0 || errno == EAGAIN); i++) {
+		unsigned changed = atomic_load(&sts_netbsd.changed);
+		const struct sts_tracee *t = sts_netbsd_find(pid);
+
+		if (!t || sts_netbsd.ending || (t->state != STS_TRACEE_RUNNING && !sts_netbsd_is_slept_for(t)))
+			return;
+		sts_netbsd_unlock();
+		r = sts_netbsd_sleep_for(&sts_netbsd.changed, changed, &limit);
+		sts_netbsd_lock();
+	}
+}
+
+/* Our root is a folder that nothing is mounted on: of a chroot(2), not of a container. */
+static bool are_chrooted(void)
+{
+	struct statx root;
+
+	return statx(AT_FDCWD, "/", 0, 0, &root) == 0 && (root.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) &&
+	       !(root.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* From a folder outside of our root one comes up to the system's without meeting ours. */
+static bool is_below_our_root(pid_t pid)
+{
+	char path[64];
+	struct stat ours, at, up;
+
+	snprintf(path, sizeof path, "/proc/%d/root", (int)pid);
+	_cleanup_close_ int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || stat("/", &ours) != 0 || fstat(fd, &at) != 0)
+		return false; /* without /proc nobody can tell */
+	while (!is_same(&at, &ours)) {
+		int above = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		if (above < 0)
+			return false;
+		close(fd);
+		fd = above;
+		if (fstat(fd, &up) != 0 || is_same(&at, &up))
+			return false;
+		at = up;
+	}
+	return true;
+}
+
 static int attach(pid_t pid)
 {
 	if (pid == getpid())
 		return EINVAL;
 	if (pid <= 0)
 		return pid == 0 ? EPERM : ESRCH; /* 0 is the kernel on NetBSD */
+	/* NetBSD lets nobody trace whose root is not the tracee's or above it. */
+	if (are_chrooted() && !is_below_our_root(pid))
+		return kill(pid, 0) < 0 && errno == ESRCH ? ESRCH : EPERM;
 	struct sts_tracee *t;
 	int r = sts_netbsd_take(pid, &t);
 	if (r != 0)
 		return r;
 	sts_netbsd_wake(&sts_netbsd.attached);
 	sts_netbsd_changed();
+	await_stop(pid);
 	return 0;
 }
 

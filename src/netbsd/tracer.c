@@ -35,9 +35,12 @@ bool sts_netbsd_ours(void)
 /* Not private: the words of the page are shared between processes. */
 int sts_netbsd_sleep(atomic_uint *word, unsigned seen)
 {
-	long r = syscall(SYS_futex, word, FUTEX_WAIT, seen, NULL, NULL, 0);
+	return sts_netbsd_sleep_for(word, seen, NULL) < 0 && errno == EINTR ? -1 : 0;
+}
 
-	return r < 0 && errno == EINTR ? -1 : 0;
+int sts_netbsd_sleep_for(atomic_uint *word, unsigned seen, const struct timespec *limit)
+{
+	return (int)syscall(SYS_futex, word, FUTEX_WAIT, seen, limit, NULL, 0);
 }
 
 void sts_netbsd_wake(atomic_uint *word)
@@ -281,6 +284,7 @@ static void forget_parent(bool may_free)
 	LIST_INIT(&sts_netbsd.tracees);
 	sts_netbsd.parent = parent;
 	sts_netbsd_watch_forget(may_free);
+	sts_netbsd_sleepers_forget();
 }
 
 static void fork_child(void)

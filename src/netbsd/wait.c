@@ -117,6 +117,29 @@ static bool has_news(const struct request *q, const struct sts_tracee *t)
 	return t->state == STS_TRACEE_ENDED && (q->options & WEXITED);
 }
 
+/* --- who sleeps ------------------------------------------------------------------------------ */
+
+struct sleeper {
+	LIST_ENTRY(sleeper) link;
+	const struct request *q;
+};
+static LIST_HEAD(, sleeper) sleepers = LIST_HEAD_INITIALIZER(sleepers);
+
+bool sts_netbsd_is_slept_for(const struct sts_tracee *t)
+{
+	const struct sleeper *s;
+
+	LIST_FOREACH(s, &sleepers, link)
+	if (asked_for(s->q, t) && has_news(s->q, t))
+		return true;
+	return false;
+}
+
+void sts_netbsd_sleepers_forget(void)
+{
+	LIST_INIT(&sleepers);
+}
+
 static struct sts_tracee *news(const struct request *q, bool *any_ret)
 {
 	struct sts_tracee *t;
@@ -217,16 +240,23 @@ static pid_t look(struct request *q)
 
 static pid_t wait_both(struct request *q)
 {
+	struct sleeper self = {.q = q};
+	int r = 0;
+
+	sts_netbsd_lock();
 	for (;;) {
 		unsigned changed = atomic_load(&sts_netbsd.changed);
+		pid_t pid = r == 0 ? look(q) : -EINTR;
 
-		sts_netbsd_lock();
-		pid_t pid = look(q);
-		sts_netbsd_unlock();
-		if (pid != -EAGAIN)
+		if (pid != -EAGAIN) {
+			sts_netbsd_unlock();
 			return pid;
-		if (sts_netbsd_sleep(&sts_netbsd.changed, changed) < 0)
-			return -EINTR;
+		}
+		LIST_INSERT_HEAD(&sleepers, &self, link);
+		sts_netbsd_unlock();
+		r = sts_netbsd_sleep(&sts_netbsd.changed, changed);
+		sts_netbsd_lock();
+		LIST_REMOVE(&self, link);
 	}
 }
 

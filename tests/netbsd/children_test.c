@@ -230,6 +230,49 @@ STS_TC(attach_detach, 20, "a child is attached, stopped, let go, and ends as an 
 	nb_end();
 }
 
+/* --- who sleeps in a wait function and who only looks --------------------------------------------- */
+
+static int pauses(void *arg)
+{
+	for (;;)
+		pause();
+	return 0;
+}
+
+static _Atomic lwpid_t sleeper;
+
+static void *sleeps(void *arg)
+{
+	int status = 0;
+
+	sleeper = _lwp_self();
+	return waitpid(*(pid_t *)arg, &status, 0) > 0 ? (void *)(intptr_t)status : NULL;
+}
+
+STS_TC(sleeper_first, 30, "who sleeps for a stop is told of it, not who looks; and has been when PT_ATTACH returns")
+{
+	for (int i = 0; i < 20; i++) {
+		pid_t pid = nb_child(pauses, NULL);
+		pthread_t thread;
+		void *told;
+		int status;
+
+		ATF_REQUIRE_EQ(pthread_create(&thread, NULL, sleeps, &pid), 0);
+		while (sleeper == 0)
+			;
+		sts_await_state(getpid(), sleeper, "S");
+		NB_OK(ptrace(PT_ATTACH, pid, NULL, 0));
+		ATF_REQUIRE_EQ(waitpid(pid, &status, WNOHANG), 0);
+		nb_continue(pid, 0); /* it was waited for */
+		ATF_REQUIRE_EQ(pthread_join(thread, &told), 0);
+		sleeper = 0;
+		ATF_REQUIRE_EQ((int)(intptr_t)told, W_STOPCODE(SIGSTOP));
+		NB_OK(ptrace(PT_KILL, pid, NULL, 0));
+		nb_killed(pid, SIGKILL);
+	}
+	nb_end();
+}
+
 STS_TC(stop_request, 20, "PT_STOP stops a running tracee")
 {
 	struct gate gate;

@@ -3,6 +3,9 @@
 #include "nb.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -207,6 +210,35 @@ STS_TC(permission, 20, "EPERM for attaching another user's process", .require_us
 	nb_exited(pid, 4);
 	kill(target, SIGKILL);
 	nb_killed(target, SIGKILL);
+	nb_end();
+}
+
+static int status_of_attach(pid_t pid)
+{
+	return ptrace(PT_ATTACH, pid, NULL, 0) == 0 ? 0 : errno;
+}
+
+/* With a /proc there or without. */
+static int attaches_from_below(void *arg)
+{
+	if (arg) {
+		NB_CHILD(unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+		NB_CHILD(mount("proc", "below/proc", "proc", 0, NULL) == 0);
+	}
+	NB_CHILD(chroot("below") == 0 && chdir("/") == 0);
+	NB_CHILD(status_of_attach(getppid()) == EPERM);
+	NB_CHILD(status_of_attach(0x3fffffff) == ESRCH);
+	return 3;
+}
+
+STS_TC(root, 20, "EPERM for attaching who is outside of one's root", .require_user = "root")
+{
+	STS_SYS(mkdir("below", 0755));
+	STS_SYS(mkdir("below/proc", 0755));
+	nb_exited(nb_child(attaches_from_below, NULL), 3);
+	nb_exited(nb_child(attaches_from_below, (void *)1), 3);
+	STS_SYS(rmdir("below/proc"));
+	STS_SYS(rmdir("below"));
 	nb_end();
 }
 

@@ -151,3 +151,31 @@ STS_TC(exec_with_entry, 20, "an exec whose entry was reported has its exit after
 	nb_exited(pid, 0);
 	nb_end();
 }
+
+static int handled;
+
+static void on_info(int signal)
+{
+	handled++;
+}
+
+static int counts_handled(void *arg)
+{
+	signal(SIGINFO, on_info);
+	raise(SIGUSR1);
+	NB_CHILD(syscall(SYS_getpid) == getpid());
+	return 10 + handled;
+}
+
+STS_TC(signal_at_entry, 20, "a signal given at a call's entry is delivered once, and the call has its result")
+{
+	pid_t pid = nb_volunteer(counts_handled, NULL);
+
+	nb_continue(pid, 0);
+	nb_stopped(pid, SIGUSR1);
+	nb_syscall(pid);
+	nb_trapped(pid, TRAP_SCE);
+	nb_continue(pid, SIGINFO);
+	nb_exited(pid, 11);
+	nb_end();
+}
