@@ -25,6 +25,8 @@ int __real_sts_os_seize(pid_t tid, bool exit_kill);
 int __wrap_sts_os_seize(pid_t tid, bool exit_kill);
 int __real_sts_os_task_signals_init(bool *ignored_ret);
 int __wrap_sts_os_task_signals_init(bool *ignored_ret);
+int __real_sts_os_wait_peek(bool block, struct sts_report *ret);
+int __wrap_sts_os_wait_peek(bool block, struct sts_report *ret);
 int __real_sts_os_wait_stop_any(struct sts_report *ret);
 int __wrap_sts_os_wait_stop_any(struct sts_report *ret);
 
@@ -175,15 +177,77 @@ STS_TC_BOTH(exits_of_the_dying, 20, "an LWP held in its exit is let go when its 
 	stasis_session_destroy(s);
 }
 
+/* ---- a job stop that is seen when the job goes on already ---- */
+
+/* An LWP whose job stop the kernel does not show yet, and the one that it shows first. */
+static _Atomic pid_t unseen, seen;
+
+/* The end of the job's stop is the moment for the unseen one to be shown. */
+static int shown(int r, const struct sts_report *report)
+{
+	if (r > 0 && report->tid == atomic_load(&seen) && report->kind == STS_REPORT_INTERRUPT)
+		atomic_store(&unseen, 0);
+	return r;
+}
+
+static int other_lwp_tells(struct sts_report *ret)
+{
+	return shown(sts_os_wait_stop(atomic_load(&seen), ret), ret);
+}
+
+int __wrap_sts_os_wait_peek(bool block, struct sts_report *ret)
+{
+	int r = __real_sts_os_wait_peek(block, ret);
+
+	if (r <= 0 || ret->tid != atomic_load(&unseen) || ret->kind != STS_REPORT_GROUP)
+		return shown(r, ret);
+	do
+		r = other_lwp_tells(ret);
+	while (r == 0 && block && sched_yield() == 0);
+	return r;
+}
+
+STS_TC_BOTH(job_stop_seen_late, 20, "an LWP's job stop that is seen when the job goes on already is no new one")
+{
+	const uint64_t job = BIT(JOB_STOP) | BIT(JOB_CONTINUE);
+	const struct stasis_event_mask mask = {.thread_stop = job};
+	struct stasis_event ev;
+	struct actor a;
+	struct stasis_session *s = begin(&a, 0);
+
+	actor_do(&a, "threads 1");
+	STS_OK_S(s, stasis_event_mask_set(s, a.pid, &mask));
+	pid_t thread = (pid_t)actor_counter(&a, ACTOR_TID);
+	atomic_store(&seen, a.pid);
+	atomic_store(&unseen, thread);
+	STS_SYS(kill(a.pid, SIGSTOP));
+	sts_expect_event(s, STASIS_EVENT_JOB_STOP, &ev);
+	ATF_REQUIRE_EQ(ev.tid, a.pid);
+	STS_OK_S(s, stasis_resume_lwp(s, ev.tid, STASIS_CONTINUE, STASIS_SIGNAL_KEEP));
+	sts_await_state(a.pid, thread, "t");
+	STS_SYS(kill(a.pid, SIGCONT));
+	sts_expect_event(s, STASIS_EVENT_JOB_CONTINUE, &ev);
+	ATF_REQUIRE_EQ(unseen, 0);
+	STS_OK_S(s, stasis_resume_lwp(s, ev.tid, STASIS_CONTINUE, STASIS_SIGNAL_KEEP));
+	actor_do(&a, "join"); /* both go on, and no event comes */
+	actor_end(&a);
+	stasis_session_destroy(s);
+}
+
 /* ---- killed while its stop waits to be handled ---- */
 
 /* Whom to kill as soon as its stop is taken together with others; then its next stop is waited for. */
 static _Atomic pid_t victim;
 static _Atomic bool killed;
 
+static int other_lwp_tells(struct sts_report *ret);
+
 int __wrap_sts_os_wait_stop_any(struct sts_report *ret)
 {
 	uint64_t end = sts_now_ms() + 5000;
+
+	if (atomic_load(&unseen) != 0)
+		return other_lwp_tells(ret);
 	int r = __real_sts_os_wait_stop_any(ret);
 
 	while (r == 0 && atomic_load(&killed) && sts_now_ms() < end)

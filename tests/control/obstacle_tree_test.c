@@ -384,7 +384,7 @@ STS_TC(many_groups, 10, "a line of 65536 groups does not hide those behind it")
 }
 
 /* Lengths around that of the buffers, so that line ends fall on every place. */
-STS_TC(any_length, 30, "lines of every length up to some buffers' are read or passed over whole")
+STS_TC(any_length, 120, "lines of every length up to some buffers' are read or passed over whole")
 {
 	char groups[2300];
 	struct task t = plain();
