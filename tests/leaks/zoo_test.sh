@@ -60,3 +60,16 @@ while read -r program scenario options held lost reports; do
 	sts_tc "$name" 90 "$program $scenario: held $held, lost $lost" require.progs "/usr/bin/python3"
 	eval "${name}_body() { zoo_case '$program' '$scenario' '$options' '$held' '$lost' '${reports:-1}'; }"
 done <"$ZOO_TABLE"
+
+sts_tc whole_copies 30 "the copy of a process that keeps a part of its heap out of copies does not stumble into it"
+whole_copies_body()
+{
+	case $(cat /proc/sys/kernel/core_pattern) in
+	[/\|]*) atf_skip "cores are put elsewhere" ;;
+	esac
+	ulimit -c unlimited 2>/dev/null || atf_skip "no cores may be written"
+	LD_PRELOAD=$STS_BUILD/libstasis-leaks.so atf_check "$(sts_target zoo)" dont_fork_heap held
+	for core in core*; do
+		[ ! -e "$core" ] || atf_fail "it has left $core"
+	done
+}

@@ -105,6 +105,34 @@ static void find_unreadable(struct sts_roots *r)
 	}
 }
 
+/* The first mapping that ends behind an address. */
+static size_t first_behind(const struct sts_roots *r, uintptr_t address)
+{
+	size_t from = 0, to = r->n_mappings;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (r->mappings[middle].end <= address)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
+static void find_holes(void *arg, uintptr_t start, uintptr_t end)
+{
+	struct sts_roots *r = arg;
+
+	for (size_t i = first_behind(r, start); start < end; start = r->mappings[i++].end) {
+		if (i < r->n_mappings && r->mappings[i].start <= start)
+			continue;
+		r->holes = true;
+		return;
+	}
+}
+
 bool sts_roots_prepare(struct sts_roots *r)
 {
 	r->n_mappings = r->n_unreadable = r->room_mappings = 0;
@@ -120,6 +148,7 @@ bool sts_roots_prepare(struct sts_roots *r)
 	r->unreadable = (void *)(r->mappings + r->room_mappings);
 	sts_roots_mappings(note_mapping, r);
 	find_unreadable(r);
+	sts_heap_each_range(find_holes, r);
 	sts_roots_cut(r, (uintptr_t)r->mappings, (uintptr_t)r->mappings + r->mapped_mappings);
 	sort(r->cuts, r->n_cuts);
 	return true;

@@ -42,6 +42,7 @@ struct sts_roots {
 	struct sts_scan_range *unreadable; /* parts of the heap that cannot be read */
 	size_t n_mappings, n_unreadable, room_mappings;
 	size_t mapped_mappings; /* bytes of that piece */
+	bool holes;		/* parts of the heap are not there: this is a copy, and they were not copied */
 	bool some_unknown;	/* what looks like the stack of a thread that has ended may be somebody's */
 	bool no_stacks;		/* stacks are no roots, but for the threads' own data on them */
 	size_t tls_size;	/* of that data, below the thread pointer */
@@ -69,6 +70,13 @@ void sts_roots_each_readable(uintptr_t start, uintptr_t end, void (*f)(void *arg
 /* linux/maps.c */
 /* Every mapping, in order. False if they cannot be known; `f` says whether to go on. */
 bool sts_roots_mappings(bool (*f)(void *arg, const struct sts_mapping *m), void *arg);
+
+/*
+ * Whether the program keeps some of its memory out of copies, or has it emptied there (MADV_DONTFORK, MADV_WIPEONFORK).
+ * A copy can ask by what its original has opened. Closing is the caller's; negative if there is nothing.
+ */
+int sts_roots_flags_open(void);
+bool sts_roots_uncopied(int flags);
 
 enum sts_presence {
 	STS_PRESENT_ANY, /* all pages that have something in them */

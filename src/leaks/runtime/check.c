@@ -27,7 +27,10 @@ struct check {
 	struct sts_scan_range ours; /* our frames, which may be in a block */
 	uint64_t began, marked;	    /* ns */
 	uint64_t pause;
-	bool failed; /* no memory */
+	bool failed;  /* no memory */
+	int flags;    /* of the original's memory, for its copy; see roots.h */
+	bool is_copy; /* and so may lack some of the memory */
+	bool lacking; /* it does */
 };
 
 static _Atomic uint32_t going_on;
@@ -193,6 +196,9 @@ static void mark(struct check *c)
 		c->failed = true;
 		return;
 	}
+	c->lacking = c->is_copy && c->roots.holes;
+	if (c->lacking)
+		return;
 	sts_roots_hole(&c->roots, c->ours.start, c->ours.end);
 	c->scan.unreadable = c->roots.unreadable;
 	c->scan.n_unreadable = c->roots.n_unreadable;
@@ -254,8 +260,8 @@ static bool look(struct check *c)
 		return false;
 	tell_process(c);
 	mark(c);
-	if (c->failed)
-		return false;
+	if (c->failed || c->lacking)
+		return !c->failed;
 	c->marked = sts_os_now_ns();
 	c->sums.held = &c->held;
 	sts_sums_take(&c->sums, &c->out, sts_settings.show_reachable, sts_settings.report_objects);
@@ -343,7 +349,7 @@ static int check_here(struct check *c)
 
 /* What the copy tells the original. */
 struct verdict {
-	_Atomic int done;
+	enum { LOOKS, TELLS, DONE, LACKS } _Atomic state;
 	int result;
 	_Atomic uint64_t pause; /* ns, known after the copy was made */
 };
@@ -352,11 +358,18 @@ static _Noreturn void look_in_copy(struct check *c, struct verdict *v)
 {
 	while ((c->pause = atomic_load(&v->pause)) == 0)
 		RAW(sched_yield);
+	c->is_copy = true;
 	do {
 		end(c);
-		v->result = look(c) ? tell(c) : no_memory();
+		bool good = look(c);
+
+		c->lacking |= good && c->sums.leaks > 0 && sts_roots_uncopied(c->flags);
+		if (c->lacking)
+			break;
+		atomic_store(&v->state, TELLS);
+		v->result = good ? tell(c) : no_memory();
 	} while (is_wanted_again(c));
-	atomic_store(&v->done, 1);
+	atomic_store(&v->state, c->lacking ? LACKS : DONE);
 	sts_os_exit(0);
 }
 
@@ -380,7 +393,22 @@ static int copy_and_look(struct check *c, struct verdict *v)
 	return 0;
 }
 
-/* False if there was no copy, and the heap is still held. */
+/*
+ * Memory that the program keeps out of copies may hold the pointers that are missing. That is looked for when something
+ * seems lost, for it takes some time.
+ */
+static int copy_with_flags(struct check *c, struct verdict *v)
+{
+	int r;
+
+	c->flags = sts_roots_flags_open();
+	r = copy_and_look(c, v);
+	if (c->flags >= 0)
+		RAW(close, c->flags);
+	return r;
+}
+
+/* False if there was no copy that knows, and the heap is held. */
 static bool check_in_copy(struct check *c, int *result_ret)
 {
 	void *p;
@@ -390,10 +418,15 @@ static bool check_in_copy(struct check *c, int *result_ret)
 	if (r < 0)
 		return false;
 	v = p;
-	r = copy_and_look(c, v);
-	/* Killed, it cannot say what it was about to. */
+	r = copy_with_flags(c, v);
+	if (r == 0 && (atomic_load(&v->state) == LACKS || atomic_load(&v->state) == LOOKS)) {
+		sts_heap_hold();
+		c->began = sts_os_now_ns();
+		r = -EAGAIN;
+	}
+	/* Killed while it told of it, it cannot say what it was about to. */
 	if (r == 0)
-		*result_ret = atomic_load(&v->done) ? v->result : -ECANCELED;
+		*result_ret = atomic_load(&v->state) == DONE ? v->result : -ECANCELED;
 	sts_os_unmap(p, sizeof(*v));
 	return r == 0;
 }

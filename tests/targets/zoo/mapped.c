@@ -108,6 +108,36 @@ static void root_region(void)
 	zoo_keep(p + 112, 100);
 }
 
+int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
+
+/* Checks on demand are made in a copy of the process, which has not such memory, or has it empty. */
+static void kept_from_copies(char *p, int advice)
+{
+	zoo_keep(p + 4096, 100);
+	zoo_scrub();
+	zoo_need(madvise(p, 8192, advice) == 0, "madvise");
+	zoo_need(__lsan_do_recoverable_leak_check() == zoo_lost, "the check on demand");
+}
+
+static void dont_fork(void)
+{
+	kept_from_copies(map(8192, MAP_PRIVATE | MAP_ANONYMOUS, -1), MADV_DONTFORK);
+}
+
+static void wipe_on_fork(void)
+{
+	kept_from_copies(map(8192, MAP_PRIVATE | MAP_ANONYMOUS, -1), MADV_WIPEONFORK);
+}
+
+/* A part of a block of the heap. */
+static void dont_fork_heap(void)
+{
+	char *p = calloc(64, 4096);
+
+	zoo_global = p;
+	kept_from_copies((char *)(((uintptr_t)p + 4 * 4096) & ~(uintptr_t)4095), MADV_DONTFORK);
+}
+
 /* A page in the middle of a block cannot be read. */
 static void guard_page(void)
 {
@@ -134,4 +164,7 @@ const struct zoo_scenario zoo_mapped[] = {{"mmap_private", mmap_private},
 					  {"brk", brk_memory},
 					  {"root_region", root_region},
 					  {"guard_page", guard_page},
+					  {"dont_fork", dont_fork},
+					  {"wipe_on_fork", wipe_on_fork},
+					  {"dont_fork_heap", dont_fork_heap},
 					  {0}};

@@ -97,6 +97,45 @@ bool sts_roots_mappings(bool (*f)(void *arg, const struct sts_mapping *m), void 
 	return any;
 }
 
+/* --- /proc/self/smaps --------------------------------------------------------------------------- */
+
+int sts_roots_flags_open(void)
+{
+	return open_own("/proc/thread-self/smaps", "/proc/self/smaps");
+}
+
+/* What is longer than `size` is not needed. False at the end. */
+static bool next_line(struct sts_proc_reader *r, char *line, size_t size)
+{
+	size_t n = 0;
+	int c;
+
+	while ((c = sts_proc_next_char(r)) >= 0 && c != '\n')
+		if (n + 1 < size)
+			line[n++] = (char)c;
+	line[n] = '\0';
+	return c >= 0;
+}
+
+/* "VmFlags: rd wr mr ...": readable, no device, and not copied or wiped. */
+static bool is_uncopied(const char *line)
+{
+	return begins(line, "VmFlags:") && strstr(line, " rd ") != NULL && strstr(line, " io ") == NULL &&
+	       (strstr(line, " dc ") != NULL || strstr(line, " wf ") != NULL);
+}
+
+bool sts_roots_uncopied(int flags)
+{
+	static char buf[16384];
+	struct sts_proc_reader r = {.fd = flags, .buf = buf, .size = sizeof(buf)};
+	char line[256];
+
+	while (flags >= 0 && next_line(&r, line, sizeof(line)))
+		if (is_uncopied(line))
+			return true;
+	return false;
+}
+
 /* --- /proc/self/pagemap ------------------------------------------------------------------------- */
 
 #define PRESENT (UINT64_C(3) << 62) /* in memory, or swapped out */
