@@ -185,3 +185,37 @@ make_in_make_body()
 	same make
 	same make -j2 one
 }
+
+# Nothing of it listens but a socket in this folder.
+sts_tc redis 100 "redis-server, asked for leaks by signal while it has much to do: none, and it serves on" \
+	require.progs "redis-server redis-benchmark redis-cli /usr/bin/python3"
+redis_body()
+{
+	unset STASIS_OPTIONS
+	timeout 90 "$STASIS" leaks --json=reports --on-signal=USR2 redis-server --port 0 --unixsocket "$PWD/s" --save '' \
+		--appendonly no --dir . >out 2>err &
+	command=$!
+	trap 'kill $command 2>/dev/null' EXIT
+	sts_await redis-cli -s s ping
+	pid=$(redis-cli -s s info server | tr -d '\r' | sed -n 's/^process_id://p')
+	redis-benchmark -s s -q -n 20000 -c 10 -r 5000 -d 50 -P 4 -t set,get,lpush,hset,zadd >benchmark 2>&1 &
+	load=$!
+	for i in 1 2 3 4 5; do
+		kill -USR2 "$pid"
+		sts_await reports_are $i
+	done
+	wait $load || atf_fail "$(cat benchmark)"
+	atf_check -o match:'^[1-9]' redis-cli -s s dbsize
+	redis-cli -s s shutdown nosave
+	wait $command || atf_fail "status $?: $(cat err)"
+	[ ! -s err ] || atf_fail "$(cat err)"
+	atf_check -o inline:"['signal', 'signal', 'signal', 'signal', 'signal', 'exit'] 0 True\n" /usr/bin/python3 -S -c 'import json
+r = [json.loads(line) for line in open("reports")]
+print([x["reason"] for x in r], sum(x["leaked"]["blocks"] for x in r), r[-1]["live"]["blocks"] > 5000)'
+}
+
+# reports_are N: so many lines are in the file.
+reports_are()
+{
+	[ "$(wc -l <reports)" -ge "$1" ]
+}
