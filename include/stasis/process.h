@@ -63,9 +63,11 @@ struct stasis_spawn_opts {
 	const char *directory; /**< working directory, NULL: the caller's */
 	int stdio[3];	       /**< descriptors to become 0, 1, 2 if use_stdio */
 	bool use_stdio;
-	bool use_uid; /**< take uid and gid, drop all supplementary groups */
+	bool use_uid; /**< take uid and gid, and the supplementary groups below in place of all others */
 	uid_t uid;
 	gid_t gid;
+	const gid_t *groups;
+	size_t n_groups;
 	/** System calls of the program and its descendants that are reported, as the event mask says; NULL: all. */
 	const struct stasis_call_set *calls;
 };

@@ -109,3 +109,34 @@ so_far_body()
 	counts_two() { n=$(grep -c '^so far:$' t.out); [ "$n" -ge 1 ] && [ "$n" -le 3 ]; }
 	counts_two || atf_fail "$(grep -c 'so far' t.out) summaries"
 }
+
+sts_tc columns 60 "-U chooses columns and their order; the name is never missing"
+columns_body()
+{
+	target=$(sts_target inject)
+	"$STASIS" truss -c -U errors,name,calls -o t.out -e inject=mkdir:error=EIO -e trace=mkdir,umask "$target" calls 3 >/dev/null
+	atf_check -o inline:'   errors syscall              calls
+--------- ---------------- ---------
+        3 mkdir                    3
+          umask                    3
+--------- ---------------- ---------
+        3 total                    6
+' sh -c 'grep -v umask t.out | sed 3q; grep umask t.out; tail -n 2 t.out'
+	"$STASIS" truss -c -S name -U calls -o t.out -e trace=mkdir,umask "$target" calls 3 >/dev/null
+	atf_check -o inline:'    calls syscall
+--------- ----------------
+        3 mkdir
+        3 umask
+--------- ----------------
+        6 total
+' cat t.out
+	# Every name of strace's is known, and ours.
+	for names in time-percent,total-time,min-time,max-time,avg-time,calls,errors,name \
+		time,time-total,shortest,longest,time-avg,count,error,syscall percent,total,min,max,median,p99,cpu; do
+		"$STASIS" truss -c --summary-columns=$names -o t.out true || atf_fail "$names"
+		atf_check -o match:"^[% a-z0-9/-]*$" head -n 1 t.out
+	done
+	for bad in nonsense calls,count calls, ,calls ''; do
+		atf_check -s exit:2 -e match:'is no column, or there twice' "$STASIS" truss -c -U "$bad" true
+	done
+}

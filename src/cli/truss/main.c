@@ -57,6 +57,7 @@ static void forget(struct truss *t, struct truss_lwp *lwp)
 	truss_delay_forget(t, lwp);
 	truss_tamper_forget(lwp);
 	truss_stack_free(&lwp->call.stack);
+	truss_output_forget(&t->out, lwp->tid);
 	free(lwp->call.text);
 	free(lwp);
 	t->out.many = HASH_COUNT(t->lwps) > 1;
@@ -101,6 +102,7 @@ static void end_call(struct truss *t, struct truss_lwp *lwp, struct truss_source
 		truss_summary_add(t, lwp);
 	if (!t->options.only_count)
 		t->format->leave(t, lwp, source, status);
+	t->ended++;
 }
 
 /* A call that will not come back: its LWP is gone, or our tracing is over. */
@@ -452,6 +454,19 @@ static bool handle_signal(struct truss *t)
 	return false;
 }
 
+/* Enough was seen: all go on without us, the command too. */
+static int let_go(struct truss *t)
+{
+	pid_t pids[256];
+	size_t n;
+
+	while (stasis_process_list(t->session, pids, sizeof pids / sizeof *pids, &n) == 0 && n > 0)
+		for (size_t i = 0; i < n && i < sizeof pids / sizeof *pids; i++)
+			if (stasis_detach(t->session, pids[i], STASIS_SIGNAL_KEEP) == STASIS_E_FILTERED)
+				return STS_EXIT_FAILURE;
+	return 0;
+}
+
 static int run(struct truss *t)
 {
 	struct stasis_event e;
@@ -479,6 +494,8 @@ static int run(struct truss *t)
 			resume(t, &e);
 		if (t->out.failed)
 			return STS_EXIT_FAILURE;
+		if (t->options.call_limit && t->ended >= t->options.call_limit)
+			return let_go(t);
 	}
 }
 
@@ -539,8 +556,11 @@ static int launch(struct truss *t)
 	};
 	struct stasis_call_set calls = {0};
 
+	if (t->options.user && !truss_user_set(t->options.user, &opts))
+		return STS_EXIT_CANNOT_RUN;
 	truss_seccomp_ask(t, &calls, &opts);
 	int r = stasis_spawn(t->session, &opts, &t->command_pid);
+	truss_user_free(&opts);
 	if (r < 0)
 		return cannot_run(t, r);
 	truss_place_begin(t, truss_seccomp_told(t));
@@ -594,7 +614,11 @@ static int trace(struct truss *t)
 
 static int open_all(struct truss *t)
 {
-	const struct stasis_session_opts opts = {.size = sizeof opts, .flags = STASIS_SESSION_DIRECT};
+	const struct stasis_session_opts opts = {
+		.size = sizeof opts,
+		.flags = STASIS_SESSION_DIRECT,
+		.death = t->options.kill_on_exit ? STASIS_DEATH_KILL : STASIS_DEATH_DEFAULT,
+	};
 
 	signal(SIGCHLD, SIG_DFL); /* ignored, it would lose us every exit */
 	int r = truss_buffer_grow(t) ? truss_output_open(&t->out, &t->options) : -ENOMEM;

@@ -27,6 +27,7 @@ static const char usage[] =
 	"  -c, --summary-only       at the end, what calls cost, and nothing else; -C, --summary: too;\n"
 	"                           so far, at SIGUSR1\n"
 	"  -S, --summary-sort-by=COLUMN  time, cpu, calls, errors, name, min-time, avg-time, median...\n"
+	"  -U, --summary-columns=COLUMN,...  these columns only, in this order\n"
 	"      --summary-interval=N the same every N seconds\n"
 	"      --tree               at the end, the family: births, programs, times, ends\n"
 	"      --format=FORMAT      text; json, the same as --json: a record on each line; chrome-trace:\n"
@@ -59,6 +60,13 @@ static const char usage[] =
 	"      --placement=WHERE    CPUs: auto, shared (one with us), free (as the scheduler likes)\n"
 	"      --split              show calls when they are entered, as on a terminal\n"
 	"  -E, --env=VAR[=VALUE]    set or remove a variable for the command\n"
+	"  -a, --columns=N          results begin in this column (40)\n"
+	"  -n, -i                   show the number of a call, where it is made\n"
+	"  -ff                      with -o FILE: a file for each thread, FILE.TID\n"
+	"  -A, --output-append-mode append to the file\n"
+	"  -u, --user=NAME          run the command as this user, with all their groups\n"
+	"      --kill-on-exit       when tracing ends, kill what is attached instead of letting it go\n"
+	"      --syscall-limit=N    let all go once N calls were shown\n"
 	"  -q, --quiet              no exit lines\n"
 	"      --color=WHEN         auto, always, never\n"
 	"  -h, --help               this text\n";
@@ -84,7 +92,13 @@ enum {
 	OPT_FAULT,
 	OPT_DEPTH,
 	OPT_EXEC,
-	OPT_COMM
+	OPT_COMM,
+	OPT_KILL,
+	OPT_SEPARATELY,
+	OPT_QUIET,
+	OPT_HEX,
+	OPT_LIMIT,
+	OPT_ABBREV
 };
 
 static const struct option long_options[] = {
@@ -93,6 +107,31 @@ static const struct option long_options[] = {
 	{"depth", required_argument, NULL, OPT_DEPTH},
 	{"exec", required_argument, NULL, OPT_EXEC},
 	{"comm", required_argument, NULL, OPT_COMM},
+	{"kill-on-exit", no_argument, NULL, OPT_KILL},
+	{"syscall-limit", required_argument, NULL, OPT_LIMIT},
+	{"output-separately", no_argument, NULL, OPT_SEPARATELY},
+	{"output-append-mode", no_argument, NULL, 'A'},
+	{"columns", required_argument, NULL, 'a'},
+	{"instruction-pointer", no_argument, NULL, 'i'},
+	{"syscall-number", no_argument, NULL, 'n'},
+	{"user", required_argument, NULL, 'u'},
+	{"version", no_argument, NULL, 'V'},
+	{"strings-in-hex", optional_argument, NULL, OPT_HEX},
+	{"detach-on", required_argument, NULL, 'b'},
+	{"daemonize", optional_argument, NULL, 'D'},
+	{"daemonized", optional_argument, NULL, 'D'},
+	{"debug", no_argument, NULL, 'd'},
+	{"interruptible", required_argument, NULL, 'I'},
+	{"summary-syscall-overhead", required_argument, NULL, 'O'},
+	{"const-print-style", required_argument, NULL, 'X'},
+	{"decode-pids", required_argument, NULL, TRUSS_REFUSE_PIDNS},
+	{"tips", optional_argument, NULL, TRUSS_REFUSE_TIPS},
+	{"abbrev", required_argument, NULL, OPT_ABBREV},
+	{"verbose", required_argument, NULL, TRUSS_REFUSE_RAW},
+	{"raw", required_argument, NULL, TRUSS_REFUSE_RAW},
+	{"read", required_argument, NULL, TRUSS_REFUSE_DUMP},
+	{"write", required_argument, NULL, TRUSS_REFUSE_DUMP},
+	{"kvm", required_argument, NULL, TRUSS_REFUSE_KVM},
 	{"attach", required_argument, NULL, 'p'},
 	{"output", required_argument, NULL, 'o'},
 	{"trace", required_argument, NULL, 'e'},
@@ -102,7 +141,9 @@ static const struct option long_options[] = {
 	{"no-abbrev", no_argument, NULL, 'v'},
 	{"decode-fds", no_argument, NULL, 'y'},
 	{"stack-traces", optional_argument, NULL, 'k'},
-	{"quiet", no_argument, NULL, 'q'},
+	{"quiet", optional_argument, NULL, OPT_QUIET},
+	{"silent", optional_argument, NULL, OPT_QUIET},
+	{"silence", optional_argument, NULL, OPT_QUIET},
 	{"color", required_argument, NULL, OPT_COLOR},
 	{"help", no_argument, NULL, 'h'},
 	{"list-set", required_argument, NULL, OPT_LIST_SET},
@@ -128,6 +169,7 @@ static const struct option long_options[] = {
 	{"summary", no_argument, NULL, 'C'},
 	{"summary-wall-clock", no_argument, NULL, 'w'},
 	{"summary-sort-by", required_argument, NULL, 'S'},
+	{"summary-columns", required_argument, NULL, 'U'},
 	{"summary-interval", required_argument, NULL, OPT_INTERVAL},
 	{"tree", no_argument, NULL, OPT_TREE},
 	{"json", no_argument, NULL, OPT_JSON},
@@ -135,9 +177,9 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-#define GO_ON (-1)
+#define GO_ON TRUSS_GO_ON
 
-static int out_of_memory(void)
+int truss_out_of_memory(void)
 {
 	sts_complain("truss", "%s", strerror(ENOMEM));
 	return STS_EXIT_FAILURE;
@@ -153,7 +195,7 @@ static int add_pid(struct truss_options *o, const char *word)
 		return sts_usage_error("truss", "'%s' is not a process id", word);
 	pid_t *pids = realloc(o->pids, (o->n_pids + 1) * sizeof *pids);
 	if (!pids)
-		return out_of_memory();
+		return truss_out_of_memory();
 	o->pids = pids;
 	o->pids[o->n_pids++] = (pid_t)pid;
 	return GO_ON;
@@ -170,121 +212,6 @@ static int add_pids(struct truss_options *o, char *list)
 		any = true;
 	}
 	return any ? r : sts_usage_error("truss", "-p needs a process id");
-}
-
-static int parse_calls(const char *expression, struct sts_call_filter *filter)
-{
-	const char *bad;
-	int r = sts_call_filter_parse(expression, filter, &bad);
-
-	if (r == -EINVAL)
-		return sts_usage_error("truss", "'%.*s' is no system call or set of them", (int)strcspn(bad, ","), bad);
-	return r < 0 ? out_of_memory() : GO_ON;
-}
-
-static int list_set(struct truss_options *o, char *expression)
-{
-
-	struct sts_call_filter filter;
-	const char *name;
-	size_t at = 0;
-	int r = parse_calls(expression, &filter);
-
-	while (r == GO_ON && (name = sts_call_filter_next(&filter, &at)))
-		puts(name);
-	return r == GO_ON ? 0 : r;
-}
-
-static int set_statuses(struct truss_options *o, char *list)
-{
-	if (truss_statuses_parse(&o->statuses, list) == 0)
-		return GO_ON;
-	return sts_usage_error("truss", "'%s': calls are successful, failed, unfinished, detached or unavailable",
-			       list);
-}
-
-static int set_fds(struct truss_options *o, char *list)
-{
-	int r = truss_fds_parse(&o->fds, list);
-
-	if (r == -EINVAL)
-		return sts_usage_error("truss", "'%s' is no list of descriptors", list);
-	return r < 0 ? out_of_memory() : GO_ON;
-}
-
-static int set_signals(struct truss_options *o, char *list)
-{
-	bool negated = list[0] == '!';
-	uint64_t set = 0;
-	char *save = NULL;
-
-	for (char *word = strtok_r(list + negated, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
-		int signal = sts_decode_signal_number(word);
-
-		if (strcmp(word, "all") == 0)
-			set = UINT64_MAX;
-		else if (signal > 0)
-			set |= UINT64_C(1) << (signal - 1);
-		else if (strcmp(word, "none") != 0)
-			return sts_usage_error("truss", "'%s' is no signal", word);
-	}
-	o->signals = negated ? ~set : set;
-	return GO_ON;
-}
-
-static int set_trace(struct truss_options *o, char *expression)
-{
-	return parse_calls(expression, &o->calls);
-}
-
-static int set_events(struct truss_options *o, char *which)
-{
-	if (strcmp(which, "all") != 0 && strcmp(which, "none") != 0)
-		return sts_usage_error("truss", "'%s': -e event is all or none", which);
-	o->events = which[0] == 'a';
-	return GO_ON;
-}
-
-static int add_injection(struct truss_options *o, char *text, bool fault)
-{
-	int r = truss_injections_add(&o->injections, text, fault);
-
-	return r == -EINVAL ? STS_EXIT_USAGE : r < 0 ? out_of_memory() : GO_ON;
-}
-
-static int add_inject(struct truss_options *o, char *text)
-{
-	return add_injection(o, text, false);
-}
-
-static int add_fault(struct truss_options *o, char *text)
-{
-	return add_injection(o, text, true);
-}
-
-/* The names before the equals sign of -e, those that strace takes too. */
-static const struct {
-	const char *name;
-	int (*set)(struct truss_options *o, char *text);
-} qualifiers[] = {
-	{"trace=", set_trace}, {"t=", set_trace},	  {"signal=", set_signals}, {"signals=", set_signals},
-	{"s=", set_signals},   {"status=", set_statuses}, {"event=", set_events},   {"fd=", set_fds},
-	{"fds=", set_fds},     {"trace-fds=", set_fds},	  {"trace-fd=", set_fds},   {"inject=", add_inject},
-	{"fault=", add_fault},
-};
-
-static int set_expression(struct truss_options *o, char *text)
-{
-	for (size_t i = 0; i < sizeof qualifiers / sizeof *qualifiers; i++) {
-		size_t len = strlen(qualifiers[i].name);
-
-		if (strncmp(text, qualifiers[i].name, len) == 0)
-			return qualifiers[i].set(o, text + len);
-	}
-	if (strchr(text, '='))
-		return sts_usage_error(
-			"truss", "'%s': -e knows trace=, signal=, status=, fd=, event=, inject= and fault=", text);
-	return set_trace(o, text);
 }
 
 static int set_limit(struct truss_options *o, char *text)
@@ -318,6 +245,13 @@ static int set_sort(struct truss_options *o, char *name)
 		return sts_usage_error("truss", "'%s' is nothing to sort by", name);
 	o->sort = (enum truss_sort)sort;
 	return GO_ON;
+}
+
+static int set_columns(struct truss_options *o, char *list)
+{
+	const char *bad = truss_columns_parse(list, o->columns);
+
+	return bad ? sts_usage_error("truss", "'%s' is no column, or there twice", bad) : GO_ON;
 }
 
 static int set_interval(struct truss_options *o, char *text)
@@ -441,7 +375,7 @@ static int set_durations(struct truss_options *o, char *precision)
 
 static int add_path(struct truss_options *o, char *pattern)
 {
-	return truss_paths_add(&o->paths, pattern) < 0 ? out_of_memory() : GO_ON;
+	return truss_paths_add(&o->paths, pattern) < 0 ? truss_out_of_memory() : GO_ON;
 }
 
 static int set_depth(struct truss_options *o, char *text)
@@ -460,7 +394,7 @@ static int add_name(struct truss_names *names, const char *pattern)
 {
 	if (!pattern[pattern[0] == '!'])
 		return sts_usage_error("truss", "'%s' is a pattern of nothing", pattern);
-	return truss_names_add(names, pattern) < 0 ? out_of_memory() : GO_ON;
+	return truss_names_add(names, pattern) < 0 ? truss_out_of_memory() : GO_ON;
 }
 
 static int add_program(struct truss_options *o, char *pattern)
@@ -485,6 +419,50 @@ static int add_hex(struct truss_options *o)
 {
 	o->decode_flags |=
 		o->decode_flags & STASIS_DECODE_HEX_STRINGS ? STASIS_DECODE_ALL_HEX : STASIS_DECODE_HEX_STRINGS;
+	return GO_ON;
+}
+
+static int set_hex(struct truss_options *o, char *which)
+{
+	if (which && strcmp(which, "non-ascii") != 0 && strcmp(which, "all") != 0)
+		return sts_usage_error("truss", "--strings-in-hex is all or non-ascii, not '%s'", which);
+	o->decode_flags |= STASIS_DECODE_HEX_STRINGS;
+	o->decode_flags |= !which || which[0] == 'a' ? STASIS_DECODE_ALL_HEX : 0;
+	return GO_ON;
+}
+
+static int set_column(struct truss_options *o, char *text)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (end == text || *end || text[0] == '-' || n > 10000)
+		return sts_usage_error("truss", "'%s' is no column", text);
+	o->result_column = (unsigned)n;
+	return GO_ON;
+}
+
+static int set_call_limit(struct truss_options *o, char *text)
+{
+	char *end;
+
+	errno = 0;
+	o->call_limit = strtoull(text, &end, 10);
+	if (errno || end == text || *end || text[0] == '-' || o->call_limit == 0)
+		return sts_usage_error("truss", "'%s' is no number of calls", text);
+	return GO_ON;
+}
+
+static int set_user(struct truss_options *o, char *name)
+{
+	o->user = name;
+	return GO_ON;
+}
+
+static int follow(struct truss_options *o)
+{
+	o->separately |= o->follows;
+	o->follows = true;
 	return GO_ON;
 }
 
@@ -514,6 +492,11 @@ static const struct {
 	{OPT_NO_RESULTS, offsetof(struct truss_options, entries)},
 	{OPT_SPLIT, offsetof(struct truss_options, split)},
 	{'q', offsetof(struct truss_options, quiet)},
+	{OPT_KILL, offsetof(struct truss_options, kill_on_exit)},
+	{OPT_SEPARATELY, offsetof(struct truss_options, separately)},
+	{'A', offsetof(struct truss_options, append)},
+	{'i', offsetof(struct truss_options, pointers)},
+	{'n', offsetof(struct truss_options, numbers)},
 };
 
 /* Options with a value. */
@@ -523,35 +506,49 @@ static const struct {
 } setters[] = {
 	{'p', add_pids},
 	{'o', set_output},
-	{'e', set_expression},
+	{'e', truss_expression},
 	{'s', set_limit},
 	{OPT_CLOCK, set_clock},
 	{'r', set_relative},
 	{'T', set_durations},
 	{'S', set_sort},
+	{'U', set_columns},
 	{OPT_INTERVAL, set_interval},
 	{OPT_PLACEMENT, set_placement},
 	{OPT_FORMAT, set_format},
 	{'E', set_variable},
-	{OPT_LIST_SET, list_set},
-	{OPT_FD, set_fds},
-	{OPT_SIGNAL, set_signals},
-	{OPT_STATUS, set_statuses},
-	{OPT_INJECT, add_inject},
-	{OPT_FAULT, add_fault},
+	{OPT_LIST_SET, truss_list_set},
 	{'P', add_path},
 	{'k', add_stacks},
 	{OPT_DEPTH, set_depth},
 	{OPT_EXEC, add_program},
 	{OPT_COMM, add_comm},
 	{OPT_COLOR, set_color},
+	{'a', set_column},
+	{'u', set_user},
+	{OPT_HEX, set_hex},
+	{OPT_LIMIT, set_call_limit},
+};
+
+/* Options that are expressions of -e by another name. */
+static const struct {
+	int option;
+	const char *name;
+} qualified[] = {
+	{OPT_FD, "fd="},       {OPT_SIGNAL, "signal="}, {OPT_STATUS, "status="}, {OPT_INJECT, "inject="},
+	{OPT_FAULT, "fault="}, {OPT_QUIET, "quiet="},	{OPT_ABBREV, "abbrev="},
 };
 
 static int other_option(struct truss_options *o, int option)
 {
+	const char *why = truss_refused(option);
+
+	if (why)
+		return sts_usage_error("truss", "%s", why);
 	switch (option) {
 	case 'f':
-	case 'w': /* both always */
+		return follow(o);
+	case 'w': /* always */
 		return GO_ON;
 	case 'v':
 		o->decode_flags |= STASIS_DECODE_VERBOSE;
@@ -573,6 +570,9 @@ static int other_option(struct truss_options *o, int option)
 		return GO_ON;
 	case 'h':
 		return show_help();
+	case 'V':
+		printf("stasis %s\n", stasis_version());
+		return sts_output_end(0);
 	default:
 		fputs("Try 'stasis truss --help'.\n", stderr);
 		return STS_EXIT_USAGE;
@@ -589,6 +589,9 @@ static int one_option(struct truss_options *o, int option, char *arg)
 	for (size_t i = 0; i < sizeof setters / sizeof *setters; i++)
 		if (setters[i].option == option)
 			return setters[i].set(o, arg);
+	for (size_t i = 0; i < sizeof qualified / sizeof *qualified; i++)
+		if (qualified[i].option == option)
+			return truss_qualify(o, qualified[i].name, arg);
 	return other_option(o, option);
 }
 
@@ -609,6 +612,13 @@ static int check(const struct truss_options *o)
 		return sts_usage_error("truss", "-c, -C and --tree are text or JSON, and no trace for a viewer");
 	if (o->stacks && o->only_count)
 		return sts_usage_error("truss", "-k shows who made each call, and -c shows none");
+	if (o->separately && o->output && o->output[0] == '|')
+		return sts_usage_error("truss", "-ff writes to files, not to a command");
+	if (o->separately && o->output && (o->json || o->chrome || o->count || o->tree || o->split))
+		return sts_usage_error(
+			"truss", "-ff does not go with --json, --format=chrome-trace, -c, -C, --tree and --split");
+	if (o->user && !o->command)
+		return sts_usage_error("truss", "-u needs a command");
 	if (o->interval && !o->count)
 		return sts_usage_error("truss", "--summary-interval needs -c or -C");
 	return GO_ON;
@@ -618,16 +628,19 @@ int truss_options_parse(int argc, char **argv, struct truss_options *ret)
 {
 	int option;
 
-	*ret = (struct truss_options){.string_limit = 32,
+	*ret = (struct truss_options){.columns = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11},
+				      .string_limit = 32,
 				      .signals = UINT64_MAX,
 				      .events = true,
 				      .statuses = TRUSS_ANY_STATUS,
+				      .result_column = 40,
 				      .duration_digits = 6,
 				      .relative_digits = 6};
 	static char name[] = "stasis truss"; /* what getopt(3) complains as */
 
 	argv[0] = name;
-	while ((option = getopt_long(argc, argv, "+fp:o:e:s:tTrvxykE:qhP:zZcCwS:", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+fp:o:e:s:tTrvxykE:qhP:zZcCwS:Aa:inu:Vb:DdI:O:X:YU:", long_options,
+				     NULL)) != -1) {
 		int r = one_option(ret, option, optarg);
 
 		if (r != GO_ON)
@@ -635,6 +648,7 @@ int truss_options_parse(int argc, char **argv, struct truss_options *ret)
 	}
 	if (argv[optind])
 		ret->command = argv + optind;
+	ret->separately &= ret->output != NULL; /* else one stream is all there is */
 	return check(ret);
 }
 

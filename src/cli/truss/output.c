@@ -8,12 +8,13 @@
 #include "cli/truss/truss.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define RESULT_COLUMN 40
+#define PARTS_OPEN 256 /* at a time */
 #define RESET "\033[0m"
 
 static void check(struct truss_output *out, bool ok)
@@ -111,13 +112,90 @@ static void put_relative(struct truss_output *out, const struct timespec *when)
 	out->last = *when;
 }
 
+/* --- a file for each LWP ------------------------------------------------------------------ */
+
+struct truss_part {
+	pid_t tid;
+	FILE *file; /* NULL: closed meanwhile */
+	UT_hash_handle hh;
+};
+
+static void close_part(struct truss_output *out, struct truss_part *part)
+{
+	if (!part->file)
+		return;
+	check(out, fclose(part->file) == 0);
+	part->file = NULL;
+	out->n_parts--;
+}
+
+static void open_part(struct truss_output *out, struct truss_part *part, const char *mode)
+{
+	struct truss_part *other, *next;
+	char *path;
+
+	if (out->n_parts >= PARTS_OPEN)
+		HASH_ITER(hh, out->parts, other, next)
+		{
+			close_part(out, other);
+		}
+	if (asprintf(&path, "%s.%d", out->options->output, part->tid) < 0)
+		path = NULL;
+	part->file = path ? fopen(path, mode) : NULL;
+	check(out, part->file != NULL);
+	out->n_parts += part->file != NULL;
+	free(path);
+}
+
+/* What is written next is this LWP's. */
+static void select_part(struct truss_output *out, pid_t tid)
+{
+	struct truss_part *part;
+	const char *mode = "ae";
+
+	if (!out->options->separately)
+		return;
+	HASH_FIND_INT(out->parts, &tid, part);
+	if (!part) {
+		part = calloc(1, sizeof *part);
+		if (!part)
+			uthash_fatal("out of memory");
+		part->tid = tid;
+		HASH_ADD_INT(out->parts, tid, part);
+		mode = out->options->append ? "ae" : "we";
+	}
+	if (!part->file)
+		open_part(out, part, mode);
+	if (part->file)
+		out->file = part->file;
+}
+
+void truss_output_forget(struct truss_output *out, pid_t tid)
+{
+	struct truss_part *part;
+
+	HASH_FIND_INT(out->parts, &tid, part);
+	if (!part)
+		return;
+	if (out->file == part->file)
+		out->file = stderr;
+	close_part(out, part);
+	HASH_DEL(out->parts, part);
+	free(part);
+}
+
+/* --- lines ------------------------------------------------------------------------------------ */
+
 /* when: NULL for now. */
 static void begin_line(struct truss_output *out, pid_t tid, const struct truss_time *when)
 {
 	struct truss_time now;
 
 	truss_break_line(out);
-	if (out->to_file)
+	select_part(out, tid);
+	if (out->options->separately)
+		;
+	else if (out->to_file)
 		put(out, "%-5d ", tid);
 	else if (out->many)
 		put(out, "[pid %5d] ", tid);
@@ -143,6 +221,15 @@ void truss_line(struct truss_output *out, pid_t tid, const char *color, const ch
 	end_line(out);
 }
 
+/* What stands before a call: its number, where it was made. */
+static void put_origin(struct truss_output *out, const struct stasis_event_syscall *call)
+{
+	if (out->options->numbers)
+		put(out, "[%4" PRIu64 "] ", call->number);
+	if (out->options->pointers)
+		put(out, "[%0*" PRIx64 "] ", call->abi == STASIS_ABI_X86_64 ? 16 : 8, call->pc);
+}
+
 void truss_call_enter(struct truss_output *out, pid_t tid, struct truss_call *call, const char *text)
 {
 	free(call->text);
@@ -152,6 +239,7 @@ void truss_call_enter(struct truss_output *out, pid_t tid, struct truss_call *ca
 	if (!call->shown)
 		return;
 	begin_line(out, tid, &call->start);
+	put_origin(out, &call->data);
 	put(out, "%s", text);
 	check(out, fflush(out->file) == 0);
 	out->open_tid = tid;
@@ -168,7 +256,7 @@ static void put_duration(struct truss_output *out, const struct truss_call *call
 
 static void put_result(struct truss_output *out, const struct truss_call *call, const char *result)
 {
-	while (out->column < RESULT_COLUMN - 1 && !out->failed)
+	while (out->column + 1 < out->options->result_column && !out->failed)
 		put(out, " ");
 	put(out, " = %s", result);
 	if (out->options->durations && result[0] != '?')
@@ -180,9 +268,11 @@ void truss_call_leave(struct truss_output *out, pid_t tid, struct truss_call *ca
 {
 	if (!call->shown) {
 		begin_line(out, tid, &call->start);
+		put_origin(out, &call->data);
 		put(out, "%s", call->text ? call->text : "");
 	} else if (out->open_tid != tid) {
 		begin_line(out, tid, NULL);
+		put_origin(out, &call->data);
 		put(out, "<... %s resumed>", stasis_syscall_name(call->data.abi, call->data.number));
 	}
 	put(out, "%s", rest);
@@ -218,8 +308,8 @@ int truss_output_open(struct truss_output *out, const struct truss_options *o)
 	if (o->output && o->output[0] == '|') {
 		out->file = popen(o->output + 1, "we");
 		out->pipe = true;
-	} else if (o->output) {
-		out->file = fopen(o->output, "we");
+	} else if (o->output && !o->separately) {
+		out->file = fopen(o->output, o->append ? "ae" : "we");
 	}
 	if (!out->file)
 		return -errno;
@@ -229,10 +319,23 @@ int truss_output_open(struct truss_output *out, const struct truss_options *o)
 	return 0;
 }
 
+static void close_parts(struct truss_output *out)
+{
+	struct truss_part *part, *next;
+
+	HASH_ITER(hh, out->parts, part, next)
+	{
+		truss_output_forget(out, part->tid);
+	}
+}
+
 bool truss_output_close(struct truss_output *out)
 {
+	close_parts(out);
 	check(out, fflush(out->file) == 0);
-	if (out->pipe) {
+	if (out->options->separately) {
+		;
+	} else if (out->pipe) {
 		if (pclose(out->file) != 0)
 			check(out, false);
 	} else if (out->to_file) {

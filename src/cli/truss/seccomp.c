@@ -76,6 +76,8 @@ static const char *obstacle(const struct truss_options *o)
 		return "--no-seccomp";
 	if (!o->command)
 		return "a running process can be given none";
+	if (o->call_limit)
+		return "whom --syscall-limit lets go would keep it, and have nobody to answer their calls";
 	if (o->no_follow || o->limited)
 		return "children that are let go would keep it, and have nobody to answer their calls";
 	if (!o->entries && (!o->calls.given || is_whole(&o->calls)))

@@ -244,35 +244,134 @@ static double micros(uint64_t ns)
 	return (double)ns / 1000;
 }
 
+enum column { SHARE, TOTAL, AVERAGE, CALLS, ERRORS, CPU, MIN, MEDIAN, P99, MAX, NAME };
+
+static const struct {
+	const char *names; /* with a blank around each */
+	const char *header;
+	int width;
+} columns[TRUSS_COLUMNS] = {
+	[SHARE] = {" time-percent time percent ", "% time", 6},
+	[TOTAL] = {" total-time time-total total ", "seconds", 11},
+	[AVERAGE] = {" avg-time time-avg average ", "usecs/call", 11},
+	[CALLS] = {" calls count ", "calls", 9},
+	[ERRORS] = {" errors error ", "errors", 9},
+	[CPU] = {" cpu cpu-time ", "cpu-seconds", 11},
+	[MIN] = {" min-time time-min shortest min ", "min", 9},
+	[MEDIAN] = {" median ", "median", 9},
+	[P99] = {" p99 ", "p99", 9},
+	[MAX] = {" max-time time-max longest max ", "max", 9},
+	[NAME] = {" name syscall syscall-name ", "syscall", 16},
+};
+
+static int find_column(const char *word)
+{
+	char name[40];
+
+	snprintf(name, sizeof name, " %s ", word);
+	for (int i = 0; word[0] && i < TRUSS_COLUMNS; i++)
+		if (strstr(columns[i].names, name))
+			return i;
+	return -1;
+}
+
+const char *truss_columns_parse(char *list, unsigned char ret[TRUSS_COLUMNS + 1])
+{
+	unsigned seen = 0;
+	size_t n = 0;
+
+	for (char *word; (word = strsep(&list, ","));) {
+		int column = find_column(word);
+
+		if (column < 0 || seen & 1u << column)
+			return word;
+		seen |= 1u << column;
+		ret[n++] = (unsigned char)(column + 1);
+	}
+	if (!(seen & 1u << NAME)) /* without it nobody knows what the rest is about */
+		ret[n++] = NAME + 1;
+	ret[n] = 0;
+	return NULL;
+}
+
+static void add_cell(struct sts_text *out, enum column column, const struct truss_stat *s, const char *name,
+		     uint64_t whole)
+{
+	int width = columns[column].width;
+
+	switch (column) {
+	case SHARE:
+		sts_text_add(out, "%*.2f", width, whole ? 100.0 * (double)s->wall / (double)whole : 0.0);
+		break;
+	case TOTAL:
+		sts_text_add(out, "%*.6f", width, (double)s->wall / 1e9);
+		break;
+	case AVERAGE:
+		sts_text_add(out, "%*" PRIu64, width, s->calls ? s->wall / s->calls / 1000 : 0);
+		break;
+	case CALLS:
+		sts_text_add(out, "%*" PRIu64, width, s->calls);
+		break;
+	case ERRORS:
+		if (s->errors)
+			sts_text_add(out, "%*" PRIu64, width, s->errors);
+		else
+			sts_text_add(out, "%*s", width, "");
+		break;
+	case CPU:
+		sts_text_add(out, "%*.6f", width, (double)s->cpu / 1e9);
+		break;
+	case MIN:
+		sts_text_add(out, "%*.1f", width, micros(s->calls ? s->min : 0));
+		break;
+	case MEDIAN:
+	case P99:
+		sts_text_add(out, "%*.1f", width, micros(s->calls ? quantile(s, column == P99 ? 0.99 : 0.5) : 0));
+		break;
+	case MAX:
+		sts_text_add(out, "%*.1f", width, micros(s->max));
+		break;
+	case NAME:
+		sts_text_add(out, "%-*s", width, name);
+	}
+}
+
+/* s: NULL for the headings, or, without a name, the rule. */
 static void text_row(struct truss *t, const struct truss_stat *s, const char *name, uint64_t whole)
 {
-	char errors[24] = "";
+	static const char rule[] = "----------------";
+	char text[400];
+	struct sts_text out;
 
-	if (s->errors)
-		snprintf(errors, sizeof errors, "%" PRIu64, s->errors);
-	text_line(t, "%6.2f %11.6f %11" PRIu64 " %9" PRIu64 " %9s %11.6f %9.1f %9.1f %9.1f %9.1f %s",
-		  whole ? 100.0 * (double)s->wall / (double)whole : 0.0, (double)s->wall / 1e9,
-		  s->calls ? s->wall / s->calls / 1000 : 0, s->calls, errors, (double)s->cpu / 1e9,
-		  micros(s->calls ? s->min : 0), micros(s->calls ? quantile(s, 0.5) : 0),
-		  micros(s->calls ? quantile(s, 0.99) : 0), micros(s->max), name);
+	sts_text_init(&out, text, sizeof text);
+	for (const unsigned char *c = t->options.columns; *c; c++) {
+		enum column column = (enum column)(*c - 1);
+
+		sts_text_add(&out, c == t->options.columns ? "" : " ");
+		if (s)
+			add_cell(&out, column, s, name, whole);
+		else if (name)
+			sts_text_add(&out, column == NAME ? "%-*s" : "%*s", columns[column].width,
+				     columns[column].header);
+		else
+			sts_text_add(&out, "%.*s", columns[column].width, rule);
+	}
+	while (out.len > 0 && text[out.len - 1] == ' ')
+		text[--out.len] = '\0';
+	truss_raw_line(&t->out, text);
 }
 
 static void text_table(struct truss *t, const struct table *table, bool final)
 {
-	static const char rule[] = "------ ----------- ----------- --------- --------- ----------- --------- --------- "
-				   "--------- --------- ----------------";
-
 	if (table->program)
 		text_line(t, "program %s:", table->program);
 	else if (!final)
 		text_line(t, "so far:");
-	text_line(t,
-		  "%% time     seconds  usecs/call     calls    errors cpu-seconds       min    median       p99       "
-		  "max syscall");
-	truss_raw_line(&t->out, rule);
+	text_row(t, NULL, "heading", 0);
+	text_row(t, NULL, NULL, 0);
 	for (size_t i = 0; i < table->n; i++)
 		text_row(t, table->rows[i], table->rows[i]->key.call, table->total.wall);
-	truss_raw_line(&t->out, rule);
+	text_row(t, NULL, NULL, 0);
 	text_row(t, &table->total, "total", table->total.wall);
 }
 

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* stasis truss: options (options.c), which calls are shown (filter.c), the decoder's questions
-   (decode.c), who called (stack.c), whose records (who.c), who is followed (follow.c), what records look like (text.c,
-   json.c, chrome.c), summaries (summary.c), injections (inject.c, tamper.c), other tracers (tracers.c), the kernel's
-   filter (seccomp.c), CPUs (place.c), the family (tree.c), records on their way out (output.c), what is known of
-   processes, and the loop (main.c). */
+/*
+ * stasis truss: main.c is the loop, and what is known of LWPs. Around it:
+ *	options		options.c, expressions.c (after -e), refused.c (strace's that are not here), user.c (-u)
+ *	which and whose	filter.c, descriptors.c (of a call), who.c (programs, threads), follow.c (children)
+ *	looks		text.c, json.c, chrome.c; decode.c (the decoder's questions), stack.c (who called), output.c
+ *	at the end	summary.c, tree.c (the family)
+ *	meddling	inject.c (what), tamper.c (doing it)
+ *	surroundings	tracers.c (other ones), seccomp.c (the kernel's filter), place.c (CPUs)
+ */
 #ifndef STS_CLI_TRUSS_H
 #define STS_CLI_TRUSS_H
 
@@ -115,6 +119,10 @@ const struct truss_injection *truss_injections_find(const struct truss_injection
 /* Is it the turn of the LWP's count-th call? */
 bool truss_injection_due(const struct truss_injection *in, unsigned count);
 
+/* Columns of a summary, each one more than its index; 0 ends them. NULL, or the word that is none. list is changed. */
+#define TRUSS_COLUMNS 11
+const char *truss_columns_parse(char *list, unsigned char columns[TRUSS_COLUMNS + 1]);
+
 struct truss_options {
 	char **command; /* NULL: attach */
 	pid_t *pids;
@@ -124,6 +132,13 @@ struct truss_options {
 	unsigned depth;
 	struct truss_names programs, comms; /* --exec, --comm */
 	bool quiet;
+	bool kill_on_exit;
+	bool append;		/* -A */
+	bool follows;		/* -f was given */
+	bool separately;	/* -ff: a file for each LWP */
+	bool numbers, pointers; /* -n, -i: before each call */
+	unsigned result_column; /* -a */
+	const char *user;	/* -u */
 	bool json;
 	bool chrome;	 /* --format=chrome-trace */
 	unsigned stacks; /* -k: 1, with lines of the source 2 */
@@ -131,6 +146,7 @@ struct truss_options {
 	bool count;	 /* -c, -C */
 	bool only_count; /* -c */
 	enum truss_sort sort;
+	unsigned char columns[TRUSS_COLUMNS + 1];
 	unsigned interval; /* seconds between summaries, 0: none */
 	bool split;	   /* --split */
 	bool seccomp;	   /* --seccomp-bpf: say so if it is not used */
@@ -146,6 +162,7 @@ struct truss_options {
 	unsigned fd_paths;     /* 1: -y, more: -yy */
 	const char *output;
 	const char *color;
+	uint64_t call_limit; /* --syscall-limit, 0: none */
 	struct sts_call_filter calls;
 	struct truss_paths paths; /* -P */
 	struct truss_fds fds;	  /* --fd */
@@ -155,8 +172,14 @@ struct truss_options {
 	bool events; /* births, execs, LWPs */
 };
 
-/* Exit status to leave with, or -1 to go on. */
+#define TRUSS_GO_ON (-1)
+/* Exit status to leave with, or TRUSS_GO_ON; so do all that parse options. */
 int truss_options_parse(int argc, char **argv, struct truss_options *ret);
+/* "trace=SET"; of one name, "trace=", its value; print what a set holds. */
+int truss_expression(struct truss_options *o, char *text);
+int truss_qualify(struct truss_options *o, const char *name, char *value);
+int truss_list_set(struct truss_options *o, char *expression);
+int truss_out_of_memory(void);
 void truss_options_free(struct truss_options *o);
 
 struct truss_output {
@@ -172,11 +195,15 @@ struct truss_output {
 	size_t column;
 	struct timespec last; /* when the record before began, monotonic; zero: none */
 	const struct truss_options *options;
+	struct truss_part *parts; /* -ff: the files, by tid */
+	size_t n_parts;		  /* that are open */
 };
 
 int truss_output_open(struct truss_output *out, const struct truss_options *o);
 /* Ends it; false if anything was lost. */
 bool truss_output_close(struct truss_output *out);
+/* No more of this LWP. */
+void truss_output_forget(struct truss_output *out, pid_t tid);
 /* A record of its own: a whole line. */
 void truss_line(struct truss_output *out, pid_t tid, const char *color, const char *text);
 
@@ -309,6 +336,7 @@ struct truss {
 	bool refusal_told;
 	struct truss_time began;
 	uint64_t records, calls; /* written */
+	uint64_t ended;		 /* calls that were shown or counted */
 	char *buffer;		 /* where a record is made */
 	size_t buffer_size;
 };
@@ -378,6 +406,14 @@ void truss_follow_family(struct truss *t);
 void truss_follow_free(struct truss *t);
 /* 0: not to be known. */
 pid_t truss_parent_of(pid_t pid);
+
+/* -u: who the command runs as. false: said why not. What is allocated belongs to opts, and goes with the second. */
+bool truss_user_set(const char *user, struct stasis_spawn_opts *opts);
+void truss_user_free(struct stasis_spawn_opts *opts);
+
+/* Options that other tracers have, by letter or by one of these, and what to use instead; NULL: it is none of them. */
+enum { TRUSS_REFUSE_PIDNS = 1000, TRUSS_REFUSE_TIPS, TRUSS_REFUSE_RAW, TRUSS_REFUSE_DUMP, TRUSS_REFUSE_KVM };
+const char *truss_refused(int option);
 
 /* Before the launch: ask for a filter, if there can be one; set is its room. After it: say if there is none. true:
  * there is. */

@@ -66,8 +66,8 @@ static long take_identity(const struct stasis_spawn_opts *opts)
 {
 	if (!opts->use_uid)
 		return 0;
-	long r = raw(SYS_setgroups, 0, 0, 0, 0);
-	if (r < 0 && r != -EPERM)
+	long r = raw(SYS_setgroups, (long)opts->n_groups, (long)opts->groups, 0, 0);
+	if (r < 0 && (r != -EPERM || opts->n_groups > 0))
 		return r;
 	r = raw(SYS_setresgid, opts->gid, opts->gid, opts->gid, 0);
 	return r < 0 ? r : raw(SYS_setresuid, opts->uid, opts->uid, opts->uid, 0);
