@@ -92,11 +92,8 @@ void truss_rings_forget(struct truss_ring **rings, pid_t pid)
 	}
 }
 
-struct stasis_decode *truss_decoder(struct truss_source *source, struct truss_call *call,
-				    const struct truss_options *options)
+void truss_decoder_set(struct stasis_decode *d, struct truss_source *source, const struct truss_options *options)
 {
-	struct stasis_decode *d = &call->decode;
-
 	d->size = sizeof *d;
 	d->read = read_tracee;
 	d->fd_text = options->fd_paths > 1 ? truss_fd_details : options->fd_paths ? truss_fd_path : NULL;
@@ -104,5 +101,11 @@ struct stasis_decode *truss_decoder(struct truss_source *source, struct truss_ca
 	d->arg = source;
 	d->string_limit = options->string_limit;
 	d->flags = options->decode_flags;
-	return d;
+}
+
+struct stasis_decode *truss_decoder(struct truss_source *source, struct truss_call *call,
+				    const struct truss_options *options)
+{
+	truss_decoder_set(&call->decode, source, options);
+	return &call->decode;
 }

@@ -58,6 +58,7 @@ static void forget(struct truss *t, struct truss_lwp *lwp)
 	truss_tamper_forget(lwp);
 	truss_stack_free(&lwp->call.stack);
 	truss_output_forget(&t->out, lwp->tid);
+	free(lwp->call.page_text);
 	free(lwp->call.text);
 	free(lwp);
 	t->out.many = HASH_COUNT(t->lwps) > 1;
@@ -100,6 +101,8 @@ static void end_call(struct truss *t, struct truss_lwp *lwp, struct truss_source
 		return;
 	if (t->options.count && status & (TRUSS_SUCCESSFUL | TRUSS_FAILED))
 		truss_summary_add(t, lwp);
+	if (t->page)
+		truss_page_leave(t, lwp, source, status);
 	if (!t->options.only_count)
 		t->format->leave(t, lwp, source, status);
 	t->ended++;
@@ -130,6 +133,8 @@ static void begin_call(struct truss *t, struct truss_lwp *lwp, struct truss_sour
 		truss_summary_begin(lwp);
 	if (t->options.stacks && !source->own)
 		truss_stack_take(t, lwp);
+	if (t->page)
+		truss_page_enter(t, lwp, source);
 	if (!t->options.only_count)
 		t->format->enter(t, lwp, source);
 	if (t->options.entries || (sts_decode_never_returns(data->abi, data->number) && !truss_call_replaced(call)))
@@ -263,7 +268,7 @@ static void on_exec(struct truss *t, struct truss_lwp *leader, const struct stas
 	leader->comm_known = false;
 	truss_lwp_identify(t, leader);
 	truss_delay_forget(t, leader);
-	if (t->options.tree)
+	if (truss_family_wanted(&t->options))
 		truss_tree_note(t, leader, e);
 	if (former != e->pid) {
 		struct truss_lwp *old = track(t, e->pid, former);
@@ -354,7 +359,7 @@ static void show_event(struct truss *t, struct truss_lwp *lwp, const struct stas
 static void on_event(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e)
 {
 	truss_follow_note(t, e);
-	if (t->options.tree && e->kind != STASIS_EVENT_EXEC) /* which makes the name known first */
+	if (truss_family_wanted(&t->options) && e->kind != STASIS_EVENT_EXEC) /* which makes the name known first */
 		truss_tree_note(t, lwp, e);
 	show_event(t, lwp, e);
 }
@@ -626,6 +631,11 @@ static int open_all(struct truss *t)
 		sts_complain(t->options.output ? t->options.output : "truss", "%s", strerror(-r));
 		return STS_EXIT_FAILURE;
 	}
+	r = t->options.html ? truss_page_open(t) : 0;
+	if (r < 0) {
+		sts_complain(t->options.html, "%s", strerror(-r));
+		return STS_EXIT_FAILURE;
+	}
 	r = stasis_session_create(&opts, &t->session);
 	if (r < 0) {
 		sts_complain("truss", "%s", stasis_strerror(r));
@@ -673,6 +683,8 @@ int sts_cmd_truss(int argc, char **argv)
 	if (t.format && t.out.file)
 		finish(&t);
 	if (t.out.file && !truss_output_close(&t.out))
+		status = STS_EXIT_FAILURE;
+	if (t.page && !truss_page_close(&t))
 		status = STS_EXIT_FAILURE;
 	free_lwps(&t);
 	truss_tamper_free(&t);

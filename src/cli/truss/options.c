@@ -33,6 +33,7 @@ static const char usage[] =
 	"      --format=FORMAT      text; json, the same as --json: a record on each line; chrome-trace:\n"
 	"                           for Perfetto and chrome://tracing\n"
 	"      --json               JSON, a record on each line\n"
+	"      --html=FILE          besides, a page for a browser: the family in time, the slowest calls\n"
 	"  -e, --trace=SET          calls: names, %sets, /regex, all, none; ?name may be unknown;\n"
 	"                           a leading ! negates ('-e trace=SET' too)\n"
 	"      --list-set=SET       print the names of the calls that SET holds\n"
@@ -86,6 +87,7 @@ enum {
 	OPT_NO_RESULTS,
 	OPT_JSON,
 	OPT_FORMAT,
+	OPT_HTML,
 	OPT_TREE,
 	OPT_INTERVAL,
 	OPT_INJECT,
@@ -174,6 +176,7 @@ static const struct option long_options[] = {
 	{"tree", no_argument, NULL, OPT_TREE},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"format", required_argument, NULL, OPT_FORMAT},
+	{"html", required_argument, NULL, OPT_HTML},
 	{NULL, 0, NULL, 0},
 };
 
@@ -361,6 +364,12 @@ static int set_output(struct truss_options *o, char *name)
 	return GO_ON;
 }
 
+static int set_page(struct truss_options *o, char *name)
+{
+	o->html = name;
+	return GO_ON;
+}
+
 static int set_relative(struct truss_options *o, char *precision)
 {
 	o->relative = true;
@@ -516,6 +525,7 @@ static const struct {
 	{OPT_INTERVAL, set_interval},
 	{OPT_PLACEMENT, set_placement},
 	{OPT_FORMAT, set_format},
+	{OPT_HTML, set_page},
 	{'E', set_variable},
 	{OPT_LIST_SET, truss_list_set},
 	{'P', add_path},

@@ -1,26 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The family: who was born of whom and how, what it ran, when, and how it ended. */
-#include "cli/truss/truss.h"
+#include "cli/truss/family.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/wait.h>
 
-struct truss_person {
-	pid_t pid;
-	const char *birth; /* NULL: launched or attached */
-	char *programs;	   /* names, in the order of their execs, with arrows between */
-	struct timespec born, died;
-	bool dead;
-	int status;					   /* wait(2) status */
-	unsigned lwps;					   /* threads born, besides the first */
-	struct truss_person *parent, *first, *last, *next; /* children, in the order of their births */
-	struct truss_person *all;			   /* the one noted before */
-	UT_hash_handle hh;				   /* while it is alive: a pid may come again */
-};
-
-static struct truss_person *find(const struct truss *t, pid_t pid)
+struct truss_person *truss_family_find(const struct truss *t, pid_t pid)
 {
 	struct truss_person *p;
 
@@ -28,13 +15,22 @@ static struct truss_person *find(const struct truss *t, pid_t pid)
 	return p;
 }
 
+static bool is_full(const struct truss *t)
+{
+	return !t->options.tree && t->n_family >= TRUSS_FAMILY_MAX;
+}
+
 static struct truss_person *add(struct truss *t, pid_t pid, struct truss_person *parent)
 {
-	struct truss_person *p = calloc(1, sizeof *p);
+	struct truss_person *p = NULL;
 
+	if (!is_full(t))
+		p = calloc(1, sizeof *p);
+	t->n_family++;
 	if (!p)
 		return NULL;
 	p->pid = pid;
+	p->index = t->n_family - 1;
 	p->parent = parent;
 	clock_gettime(CLOCK_MONOTONIC, &p->born);
 	p->all = t->family;
@@ -52,12 +48,15 @@ static struct truss_person *add(struct truss *t, pid_t pid, struct truss_person 
 
 static void note_program(struct truss_person *p, const char *name)
 {
-	char *longer;
+	struct truss_program *more = reallocarray(p->programs, p->n_programs + 1, sizeof *more);
 
-	if (asprintf(&longer, "%s%s%s", p->programs ? p->programs : "", p->programs ? " -> " : "", name) < 0)
+	if (!more)
 		return;
-	free(p->programs);
-	p->programs = longer;
+	p->programs = more;
+	more += p->n_programs;
+	more->name = strdup(name);
+	clock_gettime(CLOCK_MONOTONIC, &more->since);
+	p->n_programs += more->name != NULL;
 }
 
 static void note_end(struct truss *t, struct truss_person *p, int status)
@@ -72,9 +71,9 @@ static void note_birth(struct truss *t, const struct stasis_event *e)
 {
 	const struct stasis_event_birth *b = &e->data.birth;
 
-	if (b->side != STASIS_SIDE_PARENT || find(t, b->child))
+	if (b->side != STASIS_SIDE_PARENT || truss_family_find(t, b->child))
 		return;
-	struct truss_person *child = add(t, b->child, find(t, e->pid));
+	struct truss_person *child = add(t, b->child, truss_family_find(t, e->pid));
 	if (!child)
 		return;
 	child->birth = stasis_event_kind_name(e->kind);
@@ -88,8 +87,10 @@ void truss_tree_note(struct truss *t, struct truss_lwp *lwp, const struct stasis
 		note_birth(t, e);
 		return;
 	}
-	struct truss_person *p = find(t, e->pid);
-	if (!p && !(p = add(t, e->pid, e->kind == STASIS_EVENT_ATTACHED ? find(t, truss_parent_of(e->pid)) : NULL)))
+	struct truss_person *p = truss_family_find(t, e->pid);
+	if (!p && (is_full(t) || /* it was counted when it was born */
+		   !(p = add(t, e->pid,
+			     e->kind == STASIS_EVENT_ATTACHED ? truss_family_find(t, truss_parent_of(e->pid)) : NULL))))
 		return;
 	if ((!p->programs && !p->birth) || e->kind == STASIS_EVENT_EXEC)
 		note_program(p, truss_comm(lwp));
@@ -100,7 +101,7 @@ void truss_tree_note(struct truss *t, struct truss_lwp *lwp, const struct stasis
 
 /* --- showing ------------------------------------------------------------------------------ */
 
-static void add_end(struct sts_text *out, const struct truss_person *p)
+void truss_family_add_end(struct sts_text *out, const struct truss_person *p)
 {
 	if (!p->dead)
 		sts_text_add(out, "still there");
@@ -120,14 +121,15 @@ static void show_person(struct truss *t, const struct truss_person *p, unsigned 
 
 	sts_text_init(&out, t->buffer, t->buffer_size);
 	sts_text_add(&out, "%*s%d %s", (int)(2 * (depth < 100 ? depth : 100)), "", p->pid, p->birth ? p->birth : "");
-	sts_text_add(&out, "%s%s", p->birth && p->programs ? ": " : "", p->programs ? p->programs : "");
+	for (size_t i = 0; i < p->n_programs; i++)
+		sts_text_add(&out, "%s%s", i > 0 ? " -> " : p->birth ? ": " : "", p->programs[i].name);
 	sts_text_add(&out, " (at %.6f", (double)(born > 0 ? born : 0) / 1e9);
 	if (p->dead && p->status != -1)
 		sts_text_add(&out, ", for %.6f", (double)lived / 1e9);
 	if (p->lwps)
 		sts_text_add(&out, ", %u threads", p->lwps + 1);
 	sts_text_add(&out, ") ");
-	add_end(&out, p);
+	truss_family_add_end(&out, p);
 	truss_raw_line(&t->out, t->buffer);
 }
 
@@ -177,6 +179,8 @@ void truss_tree_free(struct truss *t)
 	HASH_CLEAR(hh, t->alive);
 	for (; p; p = next) {
 		next = p->all;
+		for (size_t i = 0; i < p->n_programs; i++)
+			free(p->programs[i].name);
 		free(p->programs);
 		free(p);
 	}

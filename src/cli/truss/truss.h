@@ -4,7 +4,7 @@
  *	options		options.c, expressions.c (after -e), refused.c (strace's that are not here), user.c (-u)
  *	which and whose	filter.c, descriptors.c (of a call), who.c (programs, threads), follow.c (children)
  *	looks		text.c, json.c, chrome.c; decode.c (the decoder's questions), stack.c (who called), output.c
- *	at the end	summary.c, tree.c (the family)
+ *	at the end	summary.c, tree.c (the family), page.c (of HTML)
  *	meddling	inject.c (what), tamper.c (doing it)
  *	surroundings	tracers.c (other ones), seccomp.c (the kernel's filter), place.c (CPUs)
  */
@@ -161,6 +161,7 @@ struct truss_options {
 	unsigned decode_flags; /* -v, -x */
 	unsigned fd_paths;     /* 1: -y, more: -yy */
 	const char *output;
+	const char *html; /* --html: a page for there */
 	const char *color;
 	uint64_t call_limit; /* --syscall-limit, 0: none */
 	struct sts_call_filter calls;
@@ -252,6 +253,8 @@ struct truss_call {
 	uint64_t number; /* of the call it was, if there is one */
 	unsigned count;	 /* the LWP's how-manieth */
 	struct truss_stack stack;
+	struct stasis_decode page_decode; /* of --html, whose text is its own */
+	char *page_text;
 };
 
 /* It returns though it would not: the kernel does not run it. */
@@ -269,6 +272,7 @@ struct truss_source {
 	bool own; /* the call is our own: the memory to read is ours */
 };
 /* The call's decoder, ready for either half. */
+void truss_decoder_set(struct stasis_decode *d, struct truss_source *source, const struct truss_options *options);
 struct stasis_decode *truss_decoder(struct truss_source *source, struct truss_call *call,
 				    const struct truss_options *options);
 /* What a descriptor of the source's leads to, as struct stasis_decode wants it: a path; more than that. */
@@ -331,6 +335,8 @@ struct truss {
 	struct truss_stat *stats;
 	struct truss_lane *lanes;	     /* of --format=chrome-trace */
 	unsigned n_lanes;		     /* there ever were */
+	struct truss_page *page;	     /* of --html */
+	unsigned n_family;		     /* processes there were */
 	struct truss_person *family, *alive; /* all of it; by pid, those alive */
 	struct truss_relative *relatives;
 	bool refusal_told;
@@ -426,6 +432,17 @@ void truss_place_new(struct truss *t, pid_t tid);
 void truss_place_event(struct truss *t, const struct stasis_event *e);
 void truss_place_end(struct truss *t);
 
+/* --html. The file is made at the beginning, -errno; a call begins; it has ended; at the end the page, false if it
+ * could not be written. */
+int truss_page_open(struct truss *t);
+void truss_page_enter(struct truss *t, struct truss_lwp *lwp, struct truss_source *source);
+void truss_page_leave(struct truss *t, struct truss_lwp *lwp, struct truss_source *source, unsigned status);
+bool truss_page_close(struct truss *t);
+
+static inline bool truss_family_wanted(const struct truss_options *o)
+{
+	return o->tree || o->html;
+}
 /* The family: learn from every event but calls; show it. */
 void truss_tree_note(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e);
 void truss_tree_show(struct truss *t);

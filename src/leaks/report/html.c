@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "leaks/report/formats.h"
+#include "leaks/report/page.h"
 #include "util/cleanup.h"
 
 /* Made of data/leaks.html. */
@@ -11,17 +12,6 @@ extern const char sts_leaks_page_head[], sts_leaks_page_tail[];
 void sts_leaks_html_begin(FILE *to)
 {
 	fputs(sts_leaks_page_head, to);
-}
-
-/* In JSON a '<' stands in texts alone; escaped there it can neither end the element nor begin a comment. */
-static void put_escaped(FILE *to, const char *json)
-{
-	for (; *json; json++) {
-		if (*json == '<')
-			fputs("\\u003c", to);
-		else
-			fputc(*json, to);
-	}
 }
 
 int sts_leaks_html(FILE *to, const struct sts_leak_report *r, const struct sts_view *view)
@@ -35,9 +25,7 @@ int sts_leaks_html(FILE *to, const struct sts_leak_report *r, const struct sts_v
 	sts_leaks_json(text, r, view);
 	if (fclose(text) != 0)
 		return -1;
-	fputs("<script type=\"application/json\" class=\"report\">", to);
-	put_escaped(to, json);
-	fputs("</script>\n", to);
+	sts_page_put_json(to, "report", json);
 	return 0;
 }
 
