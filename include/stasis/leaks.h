@@ -17,8 +17,8 @@ STASIS_BEGIN_DECLS
 
 /**
  * Look for leaks now and report those found. The program goes on while its copy is looked at.
- * Returns their number, suppressed ones aside. -EBUSY: a check goes on already, or this is a signal handler that
- * interrupted the allocator. -ENOMEM, -EAGAIN...: no check could be made.
+ * A check that another thread makes is waited for. Returns their number, suppressed ones aside. -EBUSY: this is a
+ * signal handler that interrupted the allocator, or a check. -ENOMEM, -EAGAIN...: no check could be made.
  */
 STASIS_API int stasis_leaks_check(void);
 

@@ -134,6 +134,18 @@ suppressions_body()
 		"$STASIS" leaks --suppressions=none true
 }
 
+sts_tc at_once 60 "two threads check at once, and the program ends meanwhile: no report is missing" \
+	require.progs /usr/bin/python3
+at_once_body()
+{
+	lose
+	for round in 1 2 3; do
+		atf_check -s exit:0 -o empty -e empty "$STASIS" leaks --json=j "$target" direct 3 10 checks 5 exit 0
+		atf_check_equal "$(ask j '6 <= len(r) <= 11, {x["leaked"]["blocks"] for x in r}, r[-1]["reason"]')" \
+			"(True, {3}, 'exit')"
+	done
+}
+
 sts_tc suppressed_holders 60 "what only a suppressed leak leads to is none, at the end and in a copy" \
 	require.progs /usr/bin/python3
 suppressed_holders_body()

@@ -2,12 +2,13 @@
 /*
  * Loses as many blocks as it is told to, and ends as it is told to.
  *
- *	target-lose [direct N SIZE] [list N] [chain N] [keep N] [wait] [fork] [threads N] [chroot DIR] [close]
- *		[exit N | kill N | _exit N]
+ *	target-lose [direct N SIZE] [list N] [chain N] [keep N] [wait] [fork] [threads N] [checks N] [chroot DIR]
+ *[close] [exit N | kill N | _exit N]
  *
  * direct: N blocks that nothing points to. list: one such, and N-1 that only it leads to. chain: one of another
  * function, lose_holder, that a list of N hangs on. keep: N that a global leads
- *to. wait: say "ready" and wait for SIGTERM or a byte. fork: what follows is done by a child, too.
+ * to. wait: say "ready" and wait for SIGTERM or a byte. fork: what follows is done by a child, too. checks: N by each
+ *of two threads; what follows is done while the second may still make its last.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -98,6 +99,28 @@ static void *spin(void *arg)
 	return NULL;
 }
 
+extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
+
+static void *check(void *arg)
+{
+	for (int n = *(int *)arg; n > 0; n--)
+		if (!__lsan_do_recoverable_leak_check || __lsan_do_recoverable_leak_check() == 0)
+			_exit(STS_TARGET_BROKEN);
+	return NULL;
+}
+
+/* Something is lost, and each of them is to find it. */
+static void check_by_two(int n)
+{
+	static int each;
+	pthread_t t;
+
+	each = n;
+	if (pthread_create(&t, NULL, check, &each) != 0)
+		_exit(STS_TARGET_BROKEN);
+	check(&each);
+}
+
 static int number(char **argv, int *i)
 {
 	return argv[*i + 1] ? atoi(argv[++*i]) : 0;
@@ -146,6 +169,8 @@ static void do_one(char **argv, int *i)
 	} else if (strcmp(what, "threads") == 0) {
 		for (n = number(argv, i); n > 0; n--)
 			pthread_create(&t, NULL, spin, NULL);
+	} else if (strcmp(what, "checks") == 0) {
+		check_by_two(number(argv, i));
 	} else if (strcmp(what, "chroot") == 0) {
 		if (chroot(argv[++*i]) != 0 || chdir("/") != 0)
 			_exit(STS_TARGET_BROKEN);

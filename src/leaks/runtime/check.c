@@ -5,6 +5,7 @@
  */
 #include <asm/unistd.h>
 #include <errno.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
@@ -33,7 +34,7 @@ struct check {
 	bool lacking; /* it does */
 };
 
-static _Atomic uint32_t going_on;
+static _Atomic uint32_t going_on; /* futex: the thread that checks, 0: none */
 static uint32_t sequence;
 static bool forked; /* from a program that had threads, perhaps */
 
@@ -455,6 +456,26 @@ void sts_check_after_fork(void)
 	sequence = 0;
 }
 
+/* One at a time: others wait, or a report would be missing. False if the check that goes on is this thread's own. */
+static bool enter(void)
+{
+	uint32_t self = (uint32_t)RAW(gettid), other = 0;
+
+	while (!atomic_compare_exchange_strong(&going_on, &other, self)) {
+		if (other == self)
+			return false;
+		RAW(futex, &going_on, FUTEX_WAIT_PRIVATE, other, NULL);
+		other = 0;
+	}
+	return true;
+}
+
+static void leave(void)
+{
+	atomic_store(&going_on, 0);
+	RAW(futex, &going_on, FUTEX_WAKE_PRIVATE, INT32_MAX);
+}
+
 /*
  * The stack of who checks counts from here outwards. The registers that a function must keep, which may hold pointers,
  * are put below the frame's address at once.
@@ -463,14 +484,13 @@ __attribute__((noinline)) int sts_check(enum sts_raw_reason reason)
 {
 	enum { KEPT = 5 };
 	uintptr_t sp = (uintptr_t)__builtin_frame_address(0) - KEPT * sizeof(uintptr_t);
-	uint32_t free = 0;
 	int r;
 
 	/* Else they might stay where they are. */
 	__asm__ volatile("" ::: "rbx", "r12", "r13", "r14", "r15");
-	if (sts_heap_inside() || !atomic_compare_exchange_strong(&going_on, &free, 1))
+	if (sts_heap_inside() || !enter())
 		return -EBUSY;
 	r = check(reason, sp);
-	atomic_store(&going_on, 0);
+	leave();
 	return r;
 }

@@ -12,7 +12,7 @@
 
 /*
  * Number of leaks, suppressed ones aside; -EBUSY: called in a signal handler that interrupted the allocator, or a check
- * goes on; other -errno: nothing could be found out, which was said. From any thread, one at a time.
+ * of this thread; other -errno: nothing could be found out, which was said. From any thread; one waits for the other.
  */
 int sts_check(enum sts_raw_reason reason);
 /* In the child: a check of the parent's does not go on here. */
