@@ -84,6 +84,7 @@ struct sts_tracer {
 	atomic_uint attached; /* futex: the session has one more tracee */
 	pthread_t pump, host;
 	struct sts_page *page;	 /* for our children */
+	int page_fd;		 /* of its file, where those find it that have executed a program; 0: none */
 	struct sts_page *parent; /* where we can ask */
 };
 
@@ -126,6 +127,9 @@ void sts_netbsd_call_execed(struct sts_tracee *t, lwpid_t former);
 
 /* --- volunteer.c -------------------------------------------------------------------------- */
 void *sts_netbsd_host(void *arg);
+/* The page and its file; 0 or errno. */
+int sts_netbsd_page_make(void);
+void sts_netbsd_page_end(void);
 int sts_netbsd_volunteer(void);
 void sts_netbsd_answer(struct sts_slot *slot, int error);
 

@@ -123,20 +123,6 @@ int sts_netbsd_take(pid_t pid, struct sts_tracee **ret)
 
 /* --- beginning and end --------------------------------------------------------------------- */
 
-static int page_make(void)
-{
-	struct sts_page *page = sts_netbsd.page;
-
-	if (page)
-		return 0;
-	page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (page == MAP_FAILED)
-		return errno;
-	page->owner = getpid();
-	sts_netbsd.page = page;
-	return 0;
-}
-
 static int session_make(void)
 {
 	/* NetBSD kills what is traced when its tracer dies. */
@@ -178,7 +164,7 @@ int sts_netbsd_start(void)
 		return 0;
 	if (sts_netbsd.owner != 0)
 		return EPERM; /* our parent's memory */
-	int r = page_make();
+	int r = sts_netbsd_page_make();
 	if (r == 0)
 		r = session_make();
 	if (r != 0)
@@ -212,8 +198,7 @@ void stasis_netbsd_end(void)
 	stasis_session_destroy(sts_netbsd.session);
 	while ((t = LIST_FIRST(&sts_netbsd.tracees)))
 		sts_netbsd_remove(t);
-	munmap(sts_netbsd.page, sizeof *sts_netbsd.page);
-	sts_netbsd.page = NULL;
+	sts_netbsd_page_end();
 	sts_netbsd.session = NULL;
 	sts_netbsd.owner = 0;
 	sts_netbsd.ending = false;
@@ -272,13 +257,15 @@ static void fork_parent(void)
 		sts_netbsd_unlock();
 }
 
-/* Nothing of the parent's is the child's, but the page where it can ask. */
-static void forget_parent(bool may_free)
+/* Nothing of the parent's is the child's, but the page where it can ask; its file is, unless they share descriptors. */
+static void forget_parent(bool may_free, bool may_close)
 {
 	struct sts_page *parent = sts_netbsd.page;
 
 	if (sts_netbsd.owner == 0)
 		parent = NULL;
+	if (sts_netbsd.page_fd > 0 && may_close)
+		close(sts_netbsd.page_fd);
 	memset(&sts_netbsd, 0, sizeof sts_netbsd);
 	pthread_mutex_init(&sts_netbsd.lock, NULL);
 	LIST_INIT(&sts_netbsd.tracees);
@@ -289,7 +276,7 @@ static void forget_parent(bool may_free)
 
 static void fork_child(void)
 {
-	forget_parent(fork_locked);
+	forget_parent(fork_locked, true);
 }
 
 void stasis_netbsd_before_fork(void)
@@ -311,7 +298,7 @@ static pid_t guest_fork(void)
 	pid_t pid = _Fork();
 
 	if (pid == 0)
-		forget_parent(false);
+		forget_parent(false, true);
 	return pid;
 }
 
@@ -326,6 +313,7 @@ pid_t fork(void)
 struct clone_start {
 	int (*function)(void *);
 	void *argument;
+	int flags;
 };
 
 /* In memory of its own, where the C library does not call the handlers of fork(). */
@@ -333,13 +321,13 @@ static int clone_begin(void *arg)
 {
 	const struct clone_start start = *(struct clone_start *)arg;
 
-	forget_parent(false);
+	forget_parent(false, !(start.flags & CLONE_FILES));
 	return start.function(start.argument);
 }
 
 int clone(int (*function)(void *), void *stack, int flags, void *argument, ...)
 {
-	struct clone_start start = {function, argument};
+	struct clone_start start = {function, argument, flags};
 	va_list ap;
 
 	va_start(ap, argument);

@@ -3,17 +3,95 @@
  * PT_TRACE_ME: the child asks through memory that it shares with its parent, and
  * sleeps until a thread of the parent has attached it. It may be a child of
  * vfork(2), running in its parent's memory: nothing of the parent's state is
- * touched here but the page.
+ * touched here but the page. It may have executed another program, and then
+ * finds the page among its parent's files.
  */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include "netbsd/netbsd.h"
+#include "util/cleanup.h"
+
+#define PAGE_NAME "stasis-netbsd"
 
 /* How often a volunteer looks whether its parent is alive. */
 #define LOOK_NS 100000000
+
+/* --- the page ------------------------------------------------------------------------- */
+
+static struct sts_page *page_map(int fd)
+{
+	struct sts_page *page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	return page == MAP_FAILED ? NULL : page;
+}
+
+int sts_netbsd_page_make(void)
+{
+	if (sts_netbsd.page)
+		return 0;
+	int fd = memfd_create(PAGE_NAME, MFD_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	struct sts_page *page = ftruncate(fd, sizeof *page) == 0 ? page_map(fd) : NULL;
+	if (!page) {
+		close(fd);
+		return ENOMEM;
+	}
+	page->owner = getpid();
+	sts_netbsd.page = page;
+	sts_netbsd.page_fd = fd;
+	return 0;
+}
+
+void sts_netbsd_page_end(void)
+{
+	munmap(sts_netbsd.page, sizeof *sts_netbsd.page);
+	close(sts_netbsd.page_fd);
+	sts_netbsd.page = NULL;
+	sts_netbsd.page_fd = 0;
+}
+
+/* The descriptor is of such a file. */
+static struct sts_page *page_open(int dir, const char *name)
+{
+	static const char wanted[] = "/memfd:" PAGE_NAME " ";
+	char target[64];
+	ssize_t n = readlinkat(dir, name, target, sizeof target);
+
+	if (n < (ssize_t)sizeof wanted - 1 || memcmp(target, wanted, sizeof wanted - 1) != 0)
+		return NULL;
+	_cleanup_close_ int fd = openat(dir, name, O_RDWR | O_CLOEXEC);
+	return fd >= 0 ? page_map(fd) : NULL;
+}
+
+/* Among the files of the parent; it stays mapped. */
+static struct sts_page *page_find(pid_t parent)
+{
+	char path[64];
+	struct sts_page *page = NULL;
+	const struct dirent *entry;
+
+	snprintf(path, sizeof path, "/proc/%d/fd", (int)parent);
+	DIR *dir = opendir(path);
+	while (dir && !page && (entry = readdir(dir))) {
+		page = page_open(dirfd(dir), entry->d_name);
+		if (page && page->owner != parent) {
+			munmap(page, sizeof *page);
+			page = NULL;
+		}
+	}
+	if (dir)
+		closedir(dir);
+	return page;
+}
 
 /* --- the child's side ---------------------------------------------------------------- */
 
@@ -25,7 +103,10 @@ static struct sts_page *page_of_parent(void)
 	for (int i = 0; i < 2; i++)
 		if (pages[i] && pages[i]->owner == parent && atomic_load(&pages[i]->served))
 			return pages[i];
-	return NULL;
+	if (sts_netbsd.page)
+		return NULL; /* perhaps our parent's memory */
+	sts_netbsd.parent = page_find(parent);
+	return sts_netbsd.parent && atomic_load(&sts_netbsd.parent->served) ? sts_netbsd.parent : NULL;
 }
 
 static bool claim(struct sts_slot *slot, enum sts_slot_state state)

@@ -2,6 +2,9 @@
 /* PT_TRACE_ME: children that the tracer forked or vforked volunteer before it knows of them. */
 #include "nb.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 static int returns_seven(void *arg)
 {
 	return 7;
@@ -126,6 +129,43 @@ STS_TC(vfork_exec, 20, "a vforked volunteer stops at its exec")
 	nb_end();
 }
 
+
+/* This program again, and again a child of the tracer's: it knows nothing of it. */
+static void volunteers_anew(void)
+{
+	NB_CHILD(ptrace(PT_TRACE_ME, 0, NULL, 0) == 0);
+	raise(SIGUSR1);
+	_exit(9);
+}
+
+__attribute__((constructor)) static void begin_anew(void)
+{
+	const char *parent = getenv("VOLUNTEER_OF");
+
+	if (parent && atoi(parent) == getppid())
+		volunteers_anew();
+}
+
+static int execs_itself(void *arg)
+{
+	char parent[32];
+
+	snprintf(parent, sizeof parent, "%d", getppid());
+	setenv("VOLUNTEER_OF", parent, 1);
+	execl("/proc/self/exe", "volunteer", NULL);
+	return NB_CHILD_BAD;
+}
+
+STS_TC(after_exec, 20, "a child that has executed another program volunteers there")
+{
+	pid_t pid = nb_child(execs_itself, NULL);
+
+	nb_stopped(pid, SIGUSR1);
+	nb_state_none(pid);
+	nb_continue(pid, 0);
+	nb_exited(pid, 9);
+	nb_end();
+}
 
 STS_TC(orphan, 20, "who has no tracer for a parent cannot volunteer: EPERM")
 {

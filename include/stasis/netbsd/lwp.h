@@ -36,7 +36,7 @@ void _lwp_makecontext(ucontext_t *context, void (*start)(void *), void *argument
  */
 int _lwp_create(const ucontext_t *context, unsigned long flags, lwpid_t *id_ret) STASIS_NETBSD_NAME(_lwp_create);
 /** End the calling LWP, whoever made it. */
-void _lwp_exit(void) STASIS_NETBSD_NAME(_lwp_exit) __attribute__((__noreturn__));
+__attribute__((__noreturn__)) void _lwp_exit(void) STASIS_NETBSD_NAME(_lwp_exit);
 /**
  * Wait for the end of an LWP of _lwp_create(), 0: any. -1 and ESRCH: there is
  * none, or it is detached; EDEADLK: it is the caller, or there is none at all.
