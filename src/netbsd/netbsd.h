@@ -143,8 +143,8 @@ void sts_netbsd_sleepers_forget(void);
 /* Have `changed` bumped when an ordinary child does something that waitid() with these arguments would tell. */
 int sts_netbsd_watch(int idtype, pid_t id, int options);
 void sts_netbsd_watch_end(void);
-/* In a child; not may_free: another thread of the parent may have held the locks of the list or of the memory. */
-void sts_netbsd_watch_forget(bool may_free);
+/* In a child: they are the parent's. */
+void sts_netbsd_watch_forget(void);
 
 /* --- inspect.c: requests that look into a stopped tracee; 0 or errno -------------------------- */
 /* Those alive, the oldest first; the caller frees. They rest, so the list holds. */

@@ -234,31 +234,19 @@ static void ready_for_children(void)
 
 /*
  * A child of vfork(2) runs in the memory of its tracer, who may stop it at any
- * moment and then needs the lock: it takes none. So its children may find the
- * state half changed.
+ * moment and then needs the locks: it takes none.
  */
 static bool is_guest(void)
 {
 	return sts_netbsd.owner != 0 && !sts_netbsd_ours();
 }
 
-static _Thread_local bool fork_locked;
-
-static void fork_prepare(void)
-{
-	fork_locked = !is_guest();
-	if (fork_locked)
-		sts_netbsd_lock();
-}
-
-static void fork_parent(void)
-{
-	if (fork_locked)
-		sts_netbsd_unlock();
-}
-
-/* Nothing of the parent's is the child's, but the page where it can ask; its file is, unless they share descriptors. */
-static void forget_parent(bool may_free, bool may_close)
+/*
+ * Nothing of the parent's is the child's, but the page where it can ask. Other
+ * threads may have been at work at the lists: they are not gone through. The
+ * page's file is closed, unless descriptors are shared.
+ */
+static void forget_parent(bool may_close)
 {
 	struct sts_page *parent = sts_netbsd.page;
 
@@ -270,13 +258,13 @@ static void forget_parent(bool may_free, bool may_close)
 	pthread_mutex_init(&sts_netbsd.lock, NULL);
 	LIST_INIT(&sts_netbsd.tracees);
 	sts_netbsd.parent = parent;
-	sts_netbsd_watch_forget(may_free);
+	sts_netbsd_watch_forget();
 	sts_netbsd_sleepers_forget();
 }
 
 static void fork_child(void)
 {
-	forget_parent(fork_locked, true);
+	forget_parent(true);
 }
 
 void stasis_netbsd_before_fork(void)
@@ -298,7 +286,7 @@ static pid_t guest_fork(void)
 	pid_t pid = _Fork();
 
 	if (pid == 0)
-		forget_parent(false, true);
+		forget_parent(true);
 	return pid;
 }
 
@@ -321,7 +309,7 @@ static int clone_begin(void *arg)
 {
 	const struct clone_start start = *(struct clone_start *)arg;
 
-	forget_parent(false, !(start.flags & CLONE_FILES));
+	forget_parent(!(start.flags & CLONE_FILES));
 	return start.function(start.argument);
 }
 
@@ -339,15 +327,10 @@ int clone(int (*function)(void *), void *stack, int flags, void *argument, ...)
 		stasis_netbsd_before_fork();
 	if (flags & CLONE_VM)
 		return sts_libc_clone(function, stack, flags, argument, parent_tid, tls, child_tid);
-	fork_prepare();
-	int pid = sts_libc_clone(clone_begin, stack, flags, &start, parent_tid, tls, child_tid);
-	int saved = errno;
-	fork_parent();
-	errno = saved;
-	return pid;
+	return sts_libc_clone(clone_begin, stack, flags, &start, parent_tid, tls, child_tid);
 }
 
 __attribute__((constructor)) static void begin(void)
 {
-	pthread_atfork(fork_prepare, fork_parent, fork_child);
+	pthread_atfork(NULL, NULL, fork_child);
 }

@@ -116,14 +116,7 @@ void sts_netbsd_watch_end(void)
 	}
 }
 
-/* In a child: the threads are the parent's. */
-void sts_netbsd_watch_forget(bool may_free)
+void sts_netbsd_watch_forget(void)
 {
-	struct watch *w;
-
-	while (may_free && (w = LIST_FIRST(&watches))) {
-		LIST_REMOVE(w, link);
-		free(w);
-	}
 	LIST_INIT(&watches);
 }
