@@ -115,9 +115,6 @@ STS_TC(handler_and_wait_any, 60, "a host with a SIGCHLD handler and waitpid(-1) 
 	pid_t children[CHILDREN];
 	struct actor a;
 
-#ifdef __SANITIZE_THREAD__
-	atf_tc_skip("the thread sanitizer holds the host's handler back, and it is not known for what");
-#endif
 	handle_children();
 	s = sts_session();
 	sts_want(s, 0, BIT(FORK));

@@ -151,16 +151,36 @@ pid_t sts_os_task_pid(const struct sts_task *task)
 	return task->pid;
 }
 
+/* As the kernel lays it out. */
+struct kernel_action {
+	void (*handler)(int);
+	unsigned long flags;
+	void (*restorer)(void);
+	uint64_t mask;
+};
+
+/*
+ * Signal handlers were copied, not shared: this changes the helper's alone. But
+ * who stands before sigaction(3) in the host (sanitizers, runtimes) has a table
+ * of handlers in memory, which is shared.
+ */
+static int default_action(int signal, struct kernel_action *old_ret)
+{
+	const struct kernel_action act = {.handler = SIG_DFL};
+
+	return syscall(SYS_rt_sigaction, signal, &act, old_ret, sizeof act.mask) < 0 ? -errno : 0;
+}
+
 int sts_os_task_signals_init(bool *ignored_ret)
 {
-	struct sigaction act = {.sa_handler = SIG_DFL}, old;
+	struct kernel_action old;
 	sigset_t all;
 
-	/* Signal handlers were copied, not shared: this changes the helper's alone. */
-	if (sigaction(SIGCHLD, &act, &old) < 0)
-		return -errno;
-	*ignored_ret = old.sa_handler == SIG_IGN;
-	sigaction(HOST_DIED, &act, NULL);
+	int r = default_action(SIGCHLD, &old);
+	if (r < 0)
+		return r;
+	*ignored_ret = old.handler == SIG_IGN;
+	default_action(HOST_DIED, NULL);
 	sigfillset(&all);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
 	return prctl(PR_SET_PDEATHSIG, HOST_DIED) < 0 ? -errno : 0;
