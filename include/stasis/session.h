@@ -16,7 +16,8 @@
  *    Tracees launched from it have the helper as their parent. Should the
  *    helper itself be killed from outside, the kernel kills or frees the
  *    tracees as the death policy says (breakpoints stay in the memory of those
- *    that live), and every call returns STASIS_E_TRACER_DEAD.
+ *    that live), and every call returns STASIS_E_TRACER_DEAD. A descriptor by
+ *    which it was just reading /proc then stays open in the program.
  *
  *  - direct (STASIS_SESSION_DIRECT): the thread that created the session is the
  *    tracer. Only that thread may use the session (others get

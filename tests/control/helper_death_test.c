@@ -9,6 +9,8 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -172,6 +174,21 @@ STS_TC(all_who_wait, 20, "threads that wait for events all return when the helpe
 	see_dead(&a);
 }
 
+/*
+ * Descriptors are the host's and the helper's alike: one that the helper was just
+ * reading /proc by stays open, and nobody else knows of it.
+ */
+static void close_left(void)
+{
+	char path[32], name[8];
+
+	for (int fd = 3; fd < 64; fd++) {
+		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+		if (readlink(path, name, sizeof name) >= 6 && memcmp(name, "/proc/", 6) == 0)
+			close(fd);
+	}
+}
+
 /* --- at random moments ------------------------------------------------------------- */
 
 static void wait_us(uint64_t us)
@@ -198,6 +215,7 @@ static void disturbed(struct actor *a, uint64_t *random)
 		asker_join(&k[i]);
 	stasis_session_destroy(a->s);
 	a->s = NULL;
+	close_left();
 }
 
 STS_TC(launched, 300, "the helper is killed at random moments: every call returns, and what it launched is dead")
@@ -254,6 +272,7 @@ STS_TC(while_it_begins, 300, "the helper is killed while it launches: the call r
 				r = stasis_resume(s, ev.pid, NULL, 0);
 		ATF_REQUIRE_MSG(r == STASIS_E_TRACER_DEAD || r == STASIS_E_NO_TRACEE, "%s", stasis_error_name(r));
 		stasis_session_destroy(s);
+		close_left();
 		while (waitpid(-1, NULL, __WALL) > 0)
 			;
 	}

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Every allocation of the engine fails in turn, while it launches or attaches,
- * follows births, steps over breakpoints, stops and lets go. A call may answer -ENOMEM;
+ * follows births, steps over breakpoints, sets watchpoints, writes a core, stops and
+ * lets go. A call may answer -ENOMEM;
  * nothing may crash, hang, go wrong later, or stay behind.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "storms.h"
 #include "util/pool.h"
@@ -149,13 +152,41 @@ static int look(struct trial *t)
 	return r;
 }
 
-/* At the gate: breakpoints, then it may go. */
+/* Nobody writes there; it is there to be inherited. */
+static int watch(struct trial *t)
+{
+	int slot, r = ASK(t, stasis_watch_insert(t->st.s, t->pid, 0, STASIS_WATCH_WRITE,
+						 t->st.sh->address[0] & ~UINT64_C(7), 8,
+						 STASIS_WATCH_NEW_LWPS | STASIS_WATCH_CHILDREN, &slot));
+
+	return r == 0 && t->refused ? ASK(t, stasis_watch_remove(t->st.s, t->pid, slot)) : r;
+}
+
+/* A core that could not be written leaves nothing in the file. */
+static int dump(struct trial *t)
+{
+	struct stat st;
+	int fd = memfd_create("core", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	int r = ASK(t, stasis_core_write(t->st.s, t->pid, 0, fd));
+	bool empty = fstat(fd, &st) == 0 && st.st_size == 0;
+	close(fd);
+	if (r <= 0 && empty != (r < 0))
+		return STASIS_E_BAD_STATE;
+	return r;
+}
+
+/* At the gate: breakpoints, a watchpoint, a core, then it may go. */
 static int plant(struct trial *t)
 {
-	int r = 0;
+	int r = watch(t);
 
 	for (int i = 0; i < STORM_SITES && r == 0; i++)
 		r = ASK(t, stasis_breakpoint_insert(t->st.s, t->pid, t->st.sh->address[i]));
+	if (r == 0)
+		r = dump(t);
 	t->planted = r == 0;
 	storm_open_gate(&t->st, 1);
 	return r == 0 ? look(t) : r;
