@@ -223,6 +223,78 @@ cases = tree.parse("u").getroot().findall("*/testcase")
 print(len(cases), cases[0].get("name"))'
 }
 
+sts_tc xml 60 "--xml=yes: Valgrind's shape, a document for each report" require.progs /usr/bin/python3
+xml_body()
+{
+	lose
+	cat >read.py <<-'EOF'
+	import sys, xml.etree.ElementTree as tree
+	for name in sys.argv[1:]:
+	    root = tree.parse(name).getroot()
+	    print(root.findtext('protocolversion'), root.findtext('protocoltool'), [a.text for a in root.findall('args/argv/arg')])
+	    for e in root.findall('error'):
+	        print(e.findtext('kind'), e.findtext('xwhat/leakedbytes'), e.findtext('xwhat/leakedblocks'),
+	            [(f.findtext('fn'), f.findtext('file')) for f in e.findall('stack/frame')][1])
+	    print([(p.findtext('count'), p.findtext('name')) for p in root.findall('suppcounts/pair')])
+	EOF
+	echo 'leak:lose_list' >rules
+	atf_check "$STASIS" leaks --xml=yes --xml-file=x --suppressions=rules "$target" direct 2 10 list 3 fork
+	atf_check -o save:out /usr/bin/python3 -S read.py x
+	atf_check_equal "$(cat out)" "4 memcheck ['direct', '2', '10', 'list', '3', 'fork']
+Leak_DefinitelyLost 20 2 ('lose_one', 'lose.c')
+[('2', 'lose_list')]"
+	atf_check -o file:out /usr/bin/python3 -S read.py x.2
+	atf_check "$STASIS" leaks --xml=yes --xml-file=y.%p "$target" direct 2 10 fork
+	atf_check -o inline:'2\n' sh -c 'ls y.*[0-9] | wc -l'
+	atf_check -o save:z "$STASIS" leaks --xml "$target" direct 2 10
+	atf_check -o match:'Leak_DefinitelyLost 20 2' /usr/bin/python3 -S read.py z
+	atf_check -s exit:125 -e match:'/none/x: No such' -e match:'SUMMARY' "$STASIS" leaks --xml-file=/none/x "$target" \
+		direct 1 8
+	atf_check -s exit:2 -e match:'neither yes nor no' "$STASIS" leaks --xml=maybe true
+}
+
+sts_tc xml_valgrind 100 "elements, kinds and sums are those that Valgrind itself writes" \
+	require.progs "/usr/bin/python3 valgrind"
+xml_valgrind_body()
+{
+	lose
+	cat >read.py <<-'EOF'
+	import re, sys, xml.etree.ElementTree as tree
+	ours, theirs = (tree.parse(name).getroot() for name in sys.argv[1:])
+	def paths(e, at=''):
+	    for c in e:
+	        yield at + '/' + c.tag
+	        yield from paths(c, at + '/' + c.tag)
+	def size(e): # Valgrind adds what such a block leads to, and says so
+	    direct = re.search(r'\((\d+) direct', e.findtext('xwhat/text'))
+	    return direct.group(1) if direct else e.findtext('xwhat/leakedbytes')
+	def leaks(root):
+	    return sorted((e.findtext('kind'), size(e), e.findtext('xwhat/leakedblocks'),
+	        tuple(f.findtext('fn') for f in e.findall('stack/frame')[:3])) for e in root.findall('error')
+	        if 'lose_one' in [f.findtext('fn') for f in e.findall('stack/frame')])
+	print(sorted(set(paths(ours)) ^ set(paths(theirs))), [c.tag for c in ours if c.tag != 'error'] ==
+	    [c.tag for c in theirs if c.tag != 'error'], leaks(ours) == leaks(theirs), len(leaks(ours)))
+	EOF
+	set -- "$target" direct 2 10 list 3 keep 4
+	atf_check -o ignore -e ignore valgrind --xml=yes --xml-file=theirs --leak-check=full --show-leak-kinds=all "$@"
+	atf_check "$STASIS" leaks --xml=yes --xml-file=ours --leak-check=full --show-leak-kinds=all "$@"
+	atf_check -o inline:'[] True True 4\n' /usr/bin/python3 -S read.py ours theirs
+}
+
+sts_tc github 60 "annotations name file and line; --format names any format" require.progs /usr/bin/python3
+github_body()
+{
+	lose
+	atf_check -o match:'^::error file=.*/lose\.c,line=[0-9]+,col=[0-9]+,title=definite leak::20 bytes in 2 blocks, allocated in lose_one$' \
+		"$STASIS" leaks --github "$target" direct 2 10
+	for format in json sarif junit html github xml; do
+		atf_check -o save:by_name -e empty "$STASIS" leaks --format=$format "$target" direct 2 10
+		grep -q lose_one by_name || atf_fail "$format: $(cat by_name)"
+	done
+	atf_check -e match:'SUMMARY' "$STASIS" leaks --format=text "$target" direct 2 10
+	atf_check -s exit:2 -e match:'none of text' "$STASIS" leaks --format=odd true
+}
+
 sts_tc page 60 "the HTML page carries every report, whatever names say" require.progs /usr/bin/python3
 page_body()
 {

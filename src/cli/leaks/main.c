@@ -15,7 +15,8 @@
 
 static bool open_outputs(struct leaks_options *o)
 {
-	for (int f = STS_FORMAT_JSON; f < STS_N_FORMATS; f++) {
+	o->judge.xml_path = o->paths[STS_FORMAT_XML];
+	for (int f = STS_FORMAT_JSON; f < STS_FORMAT_XML; f++) {
 		const char *path = o->paths[f];
 
 		if (path && !(o->judge.to[f] = strcmp(path, "-") == 0 ? stdout : fopen(path, "we"))) {

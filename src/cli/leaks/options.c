@@ -26,6 +26,10 @@ enum {
 	OPT_SARIF,
 	OPT_JUNIT,
 	OPT_HTML,
+	OPT_GITHUB,
+	OPT_XML,
+	OPT_XML_FILE,
+	OPT_FORMAT,
 	OPT_ONLY,
 	OPT_SAVE,
 	OPT_DIFF,
@@ -56,6 +60,10 @@ static const struct option long_options[] = {
 	{"sarif", optional_argument, NULL, OPT_SARIF},
 	{"junit", optional_argument, NULL, OPT_JUNIT},
 	{"html", optional_argument, NULL, OPT_HTML},
+	{"github", optional_argument, NULL, OPT_GITHUB},
+	{"xml", optional_argument, NULL, OPT_XML},
+	{"xml-file", required_argument, NULL, OPT_XML_FILE},
+	{"format", required_argument, NULL, OPT_FORMAT},
 	{"only", required_argument, NULL, OPT_ONLY},
 	{"save", required_argument, NULL, OPT_SAVE},
 	{"diff", required_argument, NULL, OPT_DIFF},
@@ -96,6 +104,9 @@ static const char help_text[] =
 	"  --log-file=FILE             the text goes there; %p is the pid\n"
 	"  --json[=FILE]  --sarif[=FILE]  --junit[=FILE]   for programs, instead of the text\n"
 	"  --html[=FILE]               a page with a flame graph and a table, instead of the text\n"
+	"  --github[=FILE]             annotations of GitHub's, instead of the text\n"
+	"  --xml=yes  --xml-file=FILE  Valgrind's XML, one document for each report; %p is the pid\n"
+	"  --format=NAME               one of text, json, sarif, junit, html, github, xml, on standard output\n"
 	"  --error-exitcode=N          end with N if there are leaks; else the program's own status is kept\n"
 	"  --color[=WHEN]              auto, always or never\n"
 	"  -q, --quiet                 nothing but reports\n"
@@ -225,6 +236,29 @@ static int output(struct leaks_options *o, enum sts_format format, const char *p
 	return GO_ON;
 }
 
+/* As Valgrind has it: --xml=yes says that, --xml-file where; --xml=no takes it back. */
+static int xml(struct leaks_options *o, const char *value)
+{
+	if (!value || strcmp(value, "yes") == 0)
+		return o->paths[STS_FORMAT_XML] ? GO_ON : output(o, STS_FORMAT_XML, NULL);
+	if (strcmp(value, "no") != 0)
+		return sts_usage_error("leaks", "--xml: '%s' is neither yes nor no", value);
+	o->paths[STS_FORMAT_XML] = NULL;
+	return GO_ON;
+}
+
+static int named_format(struct leaks_options *o, const char *name)
+{
+	static const char *const names[STS_N_FORMATS] = {"text", "json", "sarif", "junit", "html", "github", "xml"};
+
+	for (int f = STS_FORMAT_JSON; f < STS_N_FORMATS; f++)
+		if (strcmp(name, names[f]) == 0)
+			return output(o, f, NULL);
+	if (strcmp(name, names[STS_FORMAT_TEXT]) == 0)
+		return GO_ON;
+	return sts_usage_error("leaks", "--format: '%s' is none of text, json, sarif, junit, html, github, xml", name);
+}
+
 /* Those that say what is shown. */
 static int view_option(struct leaks_options *o, int option, const char *value)
 {
@@ -271,6 +305,14 @@ static int output_option(struct leaks_options *o, int option, const char *value)
 		return output(o, STS_FORMAT_JUNIT, value);
 	case OPT_HTML:
 		return output(o, STS_FORMAT_HTML, value);
+	case OPT_GITHUB:
+		return output(o, STS_FORMAT_GITHUB, value);
+	case OPT_XML:
+		return xml(o, value);
+	case OPT_XML_FILE:
+		return output(o, STS_FORMAT_XML, value);
+	case OPT_FORMAT:
+		return named_format(o, value);
 	case OPT_SAVE:
 		o->save_path = value;
 		return GO_ON;

@@ -35,6 +35,13 @@ void sts_leaks_html_begin(FILE *to);
 int sts_leaks_html(FILE *to, const struct sts_leak_report *r, const struct sts_view *view);
 void sts_leaks_html_end(FILE *to);
 
+/* A line for each leak, as GitHub's runners show them at the source. */
+void sts_leaks_github(FILE *to, const struct sts_leak_report *r, const struct sts_view *view);
+/* A document of its own for each report, as Valgrind's --xml=yes. */
+void sts_leaks_valgrind(FILE *to, const struct sts_leak_report *r, const struct sts_view *view);
+
+/* What has a meaning in XML, and what may not be there, is replaced. */
+void sts_xml_text(FILE *to, const char *text);
 /* A text in quotes: what is not UTF-8 is shown as U+FFFD. */
 void sts_json_text(FILE *to, const char *text);
 /* The innermost line that is neither the allocator's nor unknown: who is to blame. NULL if there is none. */

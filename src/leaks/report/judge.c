@@ -177,6 +177,38 @@ static void put_text(struct sts_judge *j, const struct own *own, const struct st
 		write_text(j, own, text, size, r->process.pid);
 }
 
+/* FILE, then FILE.2 and so on: no two documents of one run are in one file. With %p they are counted by process. */
+static char *document_name(struct sts_judge *j, const struct sts_leak_report *r)
+{
+	unsigned n = strstr(j->xml_path, "%p") ? r->process.sequence + 1 : ++j->documents;
+	char *name = log_name(j->xml_path, r->process.pid, false), *numbered = NULL;
+
+	if (!name || n == 1)
+		return name;
+	if (asprintf(&numbered, "%s.%u", name, n) < 0)
+		numbered = NULL;
+	free(name);
+	return numbered;
+}
+
+static void put_xml(struct sts_judge *j, const struct own *own, const struct sts_leak_report *r)
+{
+	bool standard = strcmp(j->xml_path, "-") == 0;
+	_cleanup_free_ char *name = standard ? NULL : document_name(j, r);
+	FILE *to = standard ? stdout : name ? fopen(name, "we") : NULL;
+
+	if (!to) {
+		complain(j, name ? name : j->xml_path, strerror(errno));
+		put_text(j, own, r); /* better there than lost */
+		return;
+	}
+	sts_leaks_valgrind(to, r, &own->view);
+	bool failed = ferror(to) != 0;
+	failed |= (standard ? fflush(to) : fclose(to)) != 0;
+	if (failed)
+		complain(j, name ? name : "standard output", strerror(errno));
+}
+
 static void put_all(struct sts_judge *j, const struct own *own, const struct sts_leak_report *r)
 {
 	if (j->text)
@@ -189,6 +221,10 @@ static void put_all(struct sts_judge *j, const struct own *own, const struct sts
 		sts_leaks_junit(j->to[STS_FORMAT_JUNIT], r, &own->view);
 	if (j->to[STS_FORMAT_HTML] && sts_leaks_html(j->to[STS_FORMAT_HTML], r, &own->view) < 0)
 		complain(j, "report", strerror(errno));
+	if (j->to[STS_FORMAT_GITHUB])
+		sts_leaks_github(j->to[STS_FORMAT_GITHUB], r, &own->view);
+	if (j->xml_path)
+		put_xml(j, own, r);
 	if (j->save)
 		sts_baseline_write(j->save, r, &own->view);
 	/* Whoever waits for a daemon's reports is to see each. Errors are told of when the stream is closed. */

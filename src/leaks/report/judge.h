@@ -11,6 +11,8 @@ enum sts_format {
 	STS_FORMAT_SARIF,
 	STS_FORMAT_JUNIT,
 	STS_FORMAT_HTML,
+	STS_FORMAT_GITHUB,
+	STS_FORMAT_XML, /* Valgrind's */
 	STS_N_FORMATS
 };
 
@@ -21,7 +23,8 @@ struct sts_judge {
 	char today[11];
 	const char *only;	 /* pattern, or NULL */
 	const char *log_path;	 /* %p is the pid; NULL: standard error */
-	FILE *to[STS_N_FORMATS]; /* NULL: not wanted. TEXT is opened by log_path for each report */
+	const char *xml_path;	 /* likewise; "-" is standard output, NULL: not wanted */
+	FILE *to[STS_N_FORMATS]; /* NULL: not wanted. TEXT and XML are opened by their paths for each report */
 	bool text;		 /* wanted */
 	bool gen_suppressions;
 	int symbol_ms;
@@ -29,9 +32,10 @@ struct sts_judge {
 	FILE *save;		       /* a new baseline, or NULL */
 	/* The sum of what was judged. */
 	uint64_t reports, leaking, blocks, bytes;
-	size_t results;	  /* of SARIF */
-	uint32_t refused; /* rules over their limits or expired */
-	bool failed;	  /* something could not be read or written; it was complained of */
+	size_t results;	    /* of SARIF */
+	unsigned documents; /* of XML */
+	uint32_t refused;   /* rules over their limits or expired */
+	bool failed;	    /* something could not be read or written; it was complained of */
 	void (*complain)(const char *object, const char *what);
 };
 

@@ -29,7 +29,7 @@ void sts_json_text(FILE *to, const char *text)
 	fputc('"', to);
 }
 
-static void xml_text(FILE *to, const char *text)
+void sts_xml_text(FILE *to, const char *text)
 {
 	const unsigned char *p = (const void *)text;
 
@@ -267,18 +267,18 @@ static void junit_case(FILE *to, const struct sts_leak_report *r, const struct s
 	const struct sts_line *culprit = sts_leak_culprit(leak);
 
 	fputs("  <testcase classname=\"", to);
-	xml_text(to, r->exe);
+	sts_xml_text(to, r->exe);
 	fputs("\" name=\"", to);
-	xml_text(to, culprit ? culprit->name : "unknown");
+	sts_xml_text(to, culprit ? culprit->name : "unknown");
 	fprintf(to, "\">\n    <failure type=\"%s\" message=\"%" PRIu64 " bytes in %" PRIu64 " blocks\">",
 		sts_leak_class_name(leak->raw.class), leak->raw.bytes, leak->raw.blocks);
 	for (size_t i = 0; leak->stack && i < leak->stack->n_lines; i++) {
 		const struct sts_line *l = &leak->stack->lines[i];
 
 		fprintf(to, "#%zu ", i);
-		xml_text(to, l->name[0] ? l->name : "?");
+		sts_xml_text(to, l->name[0] ? l->name : "?");
 		fputc(' ', to);
-		xml_text(to, l->file[0] ? l->file : l->module);
+		sts_xml_text(to, l->file[0] ? l->file : l->module);
 		fprintf(to, ":%u\n", l->line);
 	}
 	fputs("</failure>\n  </testcase>\n", to);
@@ -290,12 +290,12 @@ void sts_leaks_junit(FILE *to, const struct sts_leak_report *r, const struct sts
 
 	sts_leak_report_sum(r, view->counted, &sum);
 	fputs(" <testsuite name=\"", to);
-	xml_text(to, r->exe);
+	sts_xml_text(to, r->exe);
 	fprintf(to, "[%d]\" tests=\"%u\" failures=\"%u\">\n", (int)r->process.pid, sum.leaks ? sum.leaks : 1,
 		sum.leaks);
 	if (sum.leaks == 0) {
 		fputs("  <testcase classname=\"", to);
-		xml_text(to, r->exe);
+		sts_xml_text(to, r->exe);
 		fputs("\" name=\"no leaks\"/>\n", to);
 	}
 	for (size_t i = 0; i < r->n_leaks; i++)
