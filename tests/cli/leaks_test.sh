@@ -335,6 +335,10 @@ bad_targets_body()
 	if cc -static -o static s.c; then
 		atf_check -s exit:126 -e match:'linked statically.*-lstasis-leaks' "$STASIS" leaks ./static
 	fi
+	if command -v musl-gcc >/dev/null; then
+		atf_check musl-gcc -o musl s.c
+		atf_check -s exit:126 -e match:'linked with musl.*libstasis-leaks.a' "$STASIS" leaks ./musl
+	fi
 	cp "$target" setuid
 	chown nobody setuid
 	chmod u+s setuid

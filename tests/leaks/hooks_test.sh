@@ -34,3 +34,52 @@ suppressions_body()
 	hooks 0 suppressed
 	! grep -q 'ERROR: LeakSanitizer' err || atf_fail "$(cat err)"
 }
+
+# linked COMPILER...: a program with the archive in it, that holds one block by a global and loses another or not.
+linked()
+{
+	cat >ways.c <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+void *kept;
+__attribute__((noinline)) static void *one(size_t size) { return malloc(size); }
+__attribute__((noinline)) static void scrub(void) { volatile char b[40000]; for (size_t i = 0; i < sizeof(b); i++) b[i] = 0; }
+int main(int argc, char **argv)
+{
+	(void)argv;
+	kept = one(200);
+	if (argc > 1) {
+		void *volatile p = one(100);
+		p = NULL;
+		(void)p;
+	}
+	scrub();
+	return 0;
+}
+END
+	atf_check -e ignore "$@" -g -o ways ways.c "$STS_BUILD/libstasis-leaks.a" -pthread
+	export STASIS_LEAKS_REPORTER="$STASIS"
+	atf_check -e empty ./ways
+	atf_check -s exit:23 -e match:'^Direct leak of 100 byte' -e match:'in main .*ways.c' \
+		-e match:'SUMMARY: LeakSanitizer: 100 byte.s. leaked in 1 alloc' ./ways lose
+}
+
+sts_tc archive 30 "linked with the archive" require.progs cc
+archive_body()
+{
+	linked cc
+}
+
+sts_tc archive_static 30 "linked with the archive, statically: the program's data are roots" require.progs cc
+archive_static_body()
+{
+	echo 'int main(void) { return 0; }' >s.c
+	cc -static -o s s.c 2>/dev/null || atf_skip "no static libc"
+	linked cc -static
+}
+
+sts_tc archive_musl 30 "linked with the archive and musl, whose list of modules has other names" require.progs musl-gcc
+archive_musl_body()
+{
+	linked musl-gcc -static
+}

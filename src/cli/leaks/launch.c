@@ -54,27 +54,39 @@ static bool gains_rights(const struct stat *st)
 	       ((st->st_mode & S_ISGID) && (st->st_mode & S_IXGRP) && st->st_gid != getegid());
 }
 
-static bool has_interpreter(int fd, const Elf64_Ehdr *header)
+/* The loader that the program asks for, as much of its path as there is room for; false if it asks for none. */
+static bool read_interpreter(int fd, const Elf64_Ehdr *header, char ret[static 256])
 {
 	for (unsigned i = 0; i < header->e_phnum; i++) {
 		Elf64_Phdr p;
 
 		if (pread(fd, &p, sizeof(p), header->e_phoff + i * sizeof(p)) != sizeof(p))
 			break;
-		if (p.p_type == PT_INTERP)
-			return true;
+		if (p.p_type != PT_INTERP)
+			continue;
+		ssize_t n = pread(fd, ret, p.p_filesz < 255 ? p.p_filesz : 255, p.p_offset);
+		ret[n > 0 ? n : 0] = '\0';
+		return true;
 	}
 	return false;
 }
 
 static int check_elf(int fd, const char *path, const Elf64_Ehdr *header)
 {
+	char interpreter[256];
+
 	if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_machine != EM_X86_64) {
 		sts_complain(path, "is no program for x86-64; leaks are looked for in such alone");
 		return STS_EXIT_CANNOT_RUN;
 	}
-	if (header->e_phentsize == sizeof(Elf64_Phdr) && has_interpreter(fd, header))
-		return 0;
+	if (header->e_phentsize == sizeof(Elf64_Phdr) && read_interpreter(fd, header, interpreter)) {
+		if (!strstr(interpreter, "/ld-musl"))
+			return 0;
+		sts_complain(path,
+			     "is linked with musl, and the library that is preloaded with glibc; link it statically, "
+			     "with libstasis-leaks.a");
+		return STS_EXIT_CANNOT_RUN;
+	}
 	sts_complain(path, "is linked statically, so that nothing can be preloaded; link it with -lstasis-leaks");
 	return STS_EXIT_CANNOT_RUN;
 }

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <link.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "leaks/runtime/check.h"
 #include "leaks/runtime/settings.h"
@@ -29,6 +30,12 @@ static int note_globals(struct dl_phdr_info *info, size_t size, void *arg)
 	return 0;
 }
 
+/* Names do not tell: the program's own is empty in glibc's list, but not in musl's. */
+static bool is_program(const struct dl_phdr_info *info)
+{
+	return (uintptr_t)info->dlpi_phdr == getauxval(AT_PHDR);
+}
+
 /* What of ours can be written holds addresses of blocks. Linked into the program it cannot be told from the program's.
  */
 static int note_own(struct dl_phdr_info *info, size_t size, void *arg)
@@ -42,7 +49,7 @@ static int note_own(struct dl_phdr_info *info, size_t size, void *arg)
 
 		if (p->p_type != PT_LOAD || here < start || here - start >= p->p_memsz)
 			continue;
-		if (info->dlpi_name[0] != '\0')
+		if (!is_program(info))
 			own = (struct sts_cut){start, start + p->p_memsz};
 		return 1;
 	}
