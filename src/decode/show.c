@@ -306,7 +306,7 @@ static void show_fitted(struct sts_walk *w, const char *name, const struct sts_t
 		break;
 	case STS_MODE:
 	case STS_OPENMODE:
-		sts_put_symbolf(w, name, value, "%#03o", (unsigned)value);
+		sts_put_symbolf(w, name, value, "%#03o", (unsigned)value & 0xffff); /* as the kernel takes it */
 		break;
 	case STS_DEVICE:
 		show_device(w, name, value);

@@ -13,8 +13,8 @@ extern const struct sts_set set_open, set_fdflags, set_seals, set_lease, set_not
 	set_so_packet, set_so_netlink, set_scm, set_ipproto, set_netlink, set_msg, set_clone, set_futex, set_cap,
 	set_cap_version, set_persona, set_persona_flags, set_sched, set_dumpable, set_pr_mm, set_pr_cap_ambient,
 	set_pr_vma, set_seccomp_mode, set_securebits, set_ptrace_options, set_regset, set_seccomp_ret, set_ioprio_class,
-	set_keyring, set_ipcget, set_mpol, set_sa, set_poll, set_timestate, set_uring_sqe, set_uring_op, set_socktype,
-	set_mmap, set_swap, set_membarrier, set_dtype;
+	set_keyring, set_ipcget, set_shmget, set_mpol, set_sa, set_poll, set_timestate, set_uring_sqe, set_uring_op,
+	set_socktype, set_mmap, set_swap, set_membarrier, set_dtype;
 extern const struct sts_struct struct_flock, struct_flock64, struct_f_owner_ex, struct_timeval, struct_timespec,
 	struct_timespec64, struct_linger, struct_ucred, struct_sock_fprog, struct_stack_t, struct_capdata,
 	struct_mq_attr, struct_epoll_event, struct_pollfd, struct_iocb, struct_bpf_map_create, struct_bpf_map_elem,
@@ -46,9 +46,9 @@ sts_show sts_show_sigset, sts_show_sigset_pair, sts_show_oldsigset, sts_show_old
 sts_show sts_show_pollfds, sts_show_result_poll, sts_show_fdset, sts_show_result_select, sts_show_rem, sts_show_rem64,
 	sts_show_time_t, sts_show_ticks, sts_show_result_time, sts_show_result_timex, sts_show_epoll_data,
 	sts_show_epoll_ctl_event;
-sts_show sts_show_ipckey, sts_show_ipcget, sts_show_msgbuf, sts_show_mq_open_attr, sts_show_nodemask, sts_show_mpol,
-	sts_show_keyring, sts_show_keyctl_arg, sts_show_iocbs, sts_show_bpf_attr, sts_show_result_bpf, sts_show_str64,
-	sts_show_landlock_rule, sts_show_uring_sig, sts_show_uring_register, sts_show_uring_submit;
+sts_show sts_show_ipckey, sts_show_ipcget, sts_show_shmget, sts_show_msgbuf, sts_show_mq_open_attr, sts_show_nodemask,
+	sts_show_mpol, sts_show_keyring, sts_show_keyctl_arg, sts_show_iocbs, sts_show_bpf_attr, sts_show_result_bpf,
+	sts_show_str64, sts_show_landlock_rule, sts_show_uring_sig, sts_show_uring_register, sts_show_uring_submit;
 
 /* The moment, with that many digits of its fraction unless it is 0. */
 void sts_put_time_note(struct sts_walk *w, int64_t seconds, uint64_t fraction, int digits);

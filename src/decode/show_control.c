@@ -282,6 +282,26 @@ void sts_show_ptrace_pid(struct sts_walk *w, const struct sts_value *v)
 		sts_put_number(w, STASIS_DECODE_SIGNED, v->name, (uint64_t)(int64_t)(int32_t)v->value);
 }
 
+/* An offset in struct user: "8*RIP" for a register's, or the number. */
+static void put_user_offset(struct sts_walk *w, const struct sts_value *v)
+{
+	static const char *const wide[] = {"R15",     "R14",	  "R13", "R12", "RBP",	  "RBX", "R11",
+					   "R10",     "R9",	  "R8",	 "RAX", "RCX",	  "RDX", "RSI",
+					   "RDI",     "ORIG_RAX", "RIP", "CS",	"EFLAGS", "RSP", "SS",
+					   "FS_BASE", "GS_BASE",  "DS",	 "ES",	"FS",	  "GS"},
+				 *const narrow[] = {"EBX", "ECX", "EDX",      "ESI", "EDI", "EBP", "EAX",  "XDS", "XES",
+						    "XFS", "XGS", "ORIG_EAX", "EIP", "XCS", "EFL", "UESP", "XSS"};
+	bool is_narrow = w->abi == STS_ABI_32;
+	const char *const *names = is_narrow ? narrow : wide;
+	size_t n = is_narrow ? sizeof narrow / sizeof *narrow : sizeof wide / sizeof *wide;
+	unsigned size = sts_long_size(w);
+
+	if (v->value % size == 0 && v->value / size < n)
+		sts_put_symbolf(w, v->name, v->value, "%u*%s", size, names[v->value / size]);
+	else
+		sts_put_number(w, STASIS_DECODE_HEX, v->name, v->value);
+}
+
 void sts_show_ptrace_addr(struct sts_walk *w, const struct sts_value *v)
 {
 	uint64_t request = (uint32_t)w->values[0];
@@ -290,6 +310,8 @@ void sts_show_ptrace_addr(struct sts_walk *w, const struct sts_value *v)
 		return;
 	if (request == PTRACE_GETREGSET || request == PTRACE_SETREGSET)
 		sts_show_enum(w, v->name, &set_regset, (uint32_t)v->value);
+	else if (request == PTRACE_PEEKUSER || request == PTRACE_POKEUSER)
+		put_user_offset(w, v);
 	else
 		sts_put_address(w, v->name, v->value);
 }

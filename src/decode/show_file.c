@@ -344,9 +344,10 @@ void sts_show_swap_flags(struct sts_walk *w, const struct sts_value *v)
 	struct sts_text text;
 
 	sts_text_init(&text, buf, sizeof buf);
-	sts_flags_text(&text, &set_swap, flags & ~UINT64_C(0x7fff));
-	if (priority)
-		sts_text_add(&text, "|%u", (unsigned)priority);
+	if (flags != priority)
+		sts_flags_text(&text, &set_swap, flags - priority);
+	if (priority || flags == 0)
+		sts_text_add(&text, "%s%u", flags == priority ? "" : "|", (unsigned)priority);
 	sts_put_symbol(w, v->name, flags, buf);
 }
 
@@ -443,13 +444,16 @@ static void show_file_time(struct sts_walk *w, uint64_t addr, const struct times
 	sts_put_number(w, STASIS_DECODE_SIGNED, "tv_sec", (uint64_t)whole);
 	sts_put_number(w, STASIS_DECODE_UNSIGNED, t->fraction, fraction);
 	sts_end(w);
-	sts_put_time_note(w, whole, fraction, t->digits);
+	if (whole || fraction)
+		sts_put_time_note(w, whole, fraction, t->digits);
 }
 
 static void show_file_times(struct sts_walk *w, const struct sts_value *v, const struct times *t)
 {
-	if (!v->value) {
-		sts_put_address(w, v->name, 0);
+	uint8_t probe[32];
+
+	if (!v->value || !sts_read(w, v->value, probe, 4 * t->width)) {
+		sts_put_address(w, v->name, v->value);
 		return;
 	}
 	sts_begin(w, STASIS_DECODE_ARRAY, v->name);
@@ -543,14 +547,26 @@ void sts_show_file_handle(struct sts_walk *w, const struct sts_value *v)
 	sts_end(w);
 }
 
+static void add_named(struct sts_text *text, const struct sts_set *set, uint64_t value)
+{
+	const char *name = sts_enum_name(set, value);
+
+	if (name)
+		sts_text_add(text, "%s", name);
+	else
+		sts_text_add(text, "%#" PRIx64 " /* %s */", value, set->unknown);
+}
+
 void sts_show_quotactl(struct sts_walk *w, const struct sts_value *v)
 {
-	const char *command = sts_enum_name(&set_quota, (uint32_t)v->value >> 8);
-	const char *type = sts_enum_name(&set_quota_type, v->value & 0xff);
+	char buf[128];
+	struct sts_text text;
 
-	if (command && type)
-		sts_put_symbolf(w, v->name, v->value, "QCMD(%s, %s)", command, type);
-	else
-		sts_put_symbolf(w, v->name, v->value, "QCMD(%#x /* Q_??? */, %#x /* ???QUOTA */)",
-				(uint32_t)v->value >> 8, (unsigned)v->value & 0xff);
+	sts_text_init(&text, buf, sizeof buf);
+	sts_text_add(&text, "QCMD(");
+	add_named(&text, &set_quota, (uint32_t)v->value >> 8);
+	sts_text_add(&text, ", ");
+	add_named(&text, &set_quota_type, v->value & 0xff);
+	sts_text_add(&text, ")");
+	sts_put_symbol(w, v->name, v->value, buf);
 }

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <linux/bpf.h>
 #include <linux/keyctl.h>
-#include <sys/ipc.h>
+#include <linux/shm.h>
 #include "decode/show.h"
 
 /* --- System V ------------------------------------------------------------------------------ */
@@ -16,20 +16,32 @@ void sts_show_ipckey(struct sts_walk *w, const struct sts_value *v)
 		sts_put_number(w, STASIS_DECODE_HEX, v->name, (uint32_t)v->value);
 }
 
-/* Flags above, permissions below. */
-void sts_show_ipcget(struct sts_walk *w, const struct sts_value *v)
+/* Flags above, permissions below; huge: the size of pages, a logarithm, at the top. */
+static void show_get(struct sts_walk *w, const struct sts_value *v, const struct sts_set *set, uint32_t huge)
 {
 	char buf[256];
 	struct sts_text text;
-	uint64_t bits = (uint32_t)v->value & ~0777u;
+	uint32_t value = (uint32_t)v->value, bits = value & ~0777u & ~huge;
 
 	sts_text_init(&text, buf, sizeof buf);
 	if (bits) {
-		sts_flags_text(&text, &set_ipcget, bits);
+		sts_flags_text(&text, set, bits);
 		sts_text_add(&text, "|");
 	}
-	sts_text_add(&text, "%#03o", (unsigned)v->value & 0777);
-	sts_put_symbol(w, v->name, (uint32_t)v->value, buf);
+	if (value & huge)
+		sts_text_add(&text, "%u<<SHM_HUGE_SHIFT|", (value & huge) >> SHM_HUGE_SHIFT);
+	sts_text_add(&text, "%#03o", value & 0777);
+	sts_put_symbol(w, v->name, value, buf);
+}
+
+void sts_show_ipcget(struct sts_walk *w, const struct sts_value *v)
+{
+	show_get(w, v, &set_ipcget, 0);
+}
+
+void sts_show_shmget(struct sts_walk *w, const struct sts_value *v)
+{
+	show_get(w, v, &set_shmget, 0x3fu << SHM_HUGE_SHIFT);
 }
 
 void sts_show_msgbuf(struct sts_walk *w, const struct sts_value *v)

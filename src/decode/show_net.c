@@ -367,7 +367,7 @@ void sts_show_sockopt(struct sts_walk *w, const struct sts_value *v)
 			return;
 		}
 	}
-	sts_put_number(w, STASIS_DECODE_HEX, v->name, (uint32_t)v->value);
+	sts_put_number(w, STASIS_DECODE_UNSIGNED, v->name, (uint32_t)v->value);
 }
 
 static const struct sts_struct *option_struct(const struct sts_walk *w)

@@ -67,3 +67,32 @@ net_32_body()
 {
 	compare net 32
 }
+
+# sweep COLUMN [32]: every argument that has names, with every bit and every small value; sweep.py tells more.
+sweep()
+{
+	target=$(sts_target "sweep${2:+-$2}") || exit $?
+	tool="/usr/bin/python3 -S $STS_SOURCE/tests/decode/sweep.py"
+	table=$STS_SOURCE/data/syscalls.tbl
+	arguments=$($tool args "$table" "$1") || atf_fail "no arguments"
+	status=0
+	# shellcheck disable=SC2086 # words
+	strace -o s.out "$target" $arguments || status=$?
+	[ $status -ne 77 ] || atf_skip "this machine has no seccomp filters"
+	# shellcheck disable=SC2086 # words
+	"$STASIS" truss --no-follow -e event=none -o t.out "$target" $arguments || atf_fail "truss failed"
+	# shellcheck disable=SC2086 # words
+	$tool compare "$table" "$1" s.out t.out "$STS_SOURCE/tests/decode/sweep.differences" || atf_fail "names differ"
+}
+
+sts_tc names 60 "every name of a bit or value is strace's" require.progs "strace /usr/bin/python3"
+names_body()
+{
+	sweep 1
+}
+
+sts_tc names_32 60 "the same for i386" require.progs "strace /usr/bin/python3"
+names_32_body()
+{
+	sweep 2 32
+}
