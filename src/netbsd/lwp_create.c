@@ -71,8 +71,8 @@ void _lwp_makecontext(ucontext_t *context, void (*start)(void *), void *argument
 	getcontext(context);
 	context->uc_stack = (stack_t){.ss_sp = stack, .ss_size = stack_size};
 	context->uc_link = NULL;
-	makecontext(context, (void (*)(void))(uintptr_t)begin, 4, (unsigned)(f >> 32), (unsigned)f,
-		    (unsigned)(a >> 32), (unsigned)a);
+	makecontext(context, (void (*)(void))(uintptr_t)begin, 4, (unsigned)(f >> 32), (unsigned)f, (unsigned)(a >> 32),
+		    (unsigned)a);
 }
 
 /* --- life ------------------------------------------------------------------------------------ */

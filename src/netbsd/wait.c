@@ -119,25 +119,54 @@ static bool has_news(const struct request *q, const struct sts_tracee *t)
 
 /* --- who sleeps ------------------------------------------------------------------------------ */
 
-struct sleeper {
-	LIST_ENTRY(sleeper) link;
-	const struct request *q;
-};
-static LIST_HEAD(, sleeper) sleepers = LIST_HEAD_INITIALIZER(sleepers);
+/*
+ * Copies, each with its thread's id: a signal handler may jump out of a wait
+ * function. Those that find no place are not minded.
+ */
+#define N_SLEEPERS 64
+static struct sleeper {
+	lwpid_t lwp; /* 0: free */
+	struct request q;
+} sleepers[N_SLEEPERS];
+
+static struct sleeper *sleeper_of(lwpid_t lwp)
+{
+	for (int i = 0; i < N_SLEEPERS; i++)
+		if (sleepers[i].lwp == lwp)
+			return &sleepers[i];
+	return NULL;
+}
+
+static void sleeper_set(const struct request *q)
+{
+	lwpid_t self = (lwpid_t)syscall(SYS_gettid);
+	struct sleeper *s = sleeper_of(self);
+
+	if (!s)
+		s = sleeper_of(0);
+	if (s)
+		*s = (struct sleeper){self, *q};
+}
+
+static void sleeper_clear(void)
+{
+	struct sleeper *s = sleeper_of((lwpid_t)syscall(SYS_gettid));
+
+	if (s)
+		s->lwp = 0;
+}
 
 bool sts_netbsd_is_slept_for(const struct sts_tracee *t)
 {
-	const struct sleeper *s;
-
-	LIST_FOREACH(s, &sleepers, link)
-	if (asked_for(s->q, t) && has_news(s->q, t))
-		return true;
+	for (int i = 0; i < N_SLEEPERS; i++)
+		if (sleepers[i].lwp && asked_for(&sleepers[i].q, t) && has_news(&sleepers[i].q, t))
+			return true;
 	return false;
 }
 
 void sts_netbsd_sleepers_forget(void)
 {
-	LIST_INIT(&sleepers);
+	memset(sleepers, 0, sizeof sleepers);
 }
 
 static struct sts_tracee *news(const struct request *q, bool *any_ret)
@@ -240,7 +269,6 @@ static pid_t look(struct request *q)
 
 static pid_t wait_both(struct request *q)
 {
-	struct sleeper self = {.q = q};
 	int r = 0;
 
 	sts_netbsd_lock();
@@ -252,11 +280,11 @@ static pid_t wait_both(struct request *q)
 			sts_netbsd_unlock();
 			return pid;
 		}
-		LIST_INSERT_HEAD(&sleepers, &self, link);
+		sleeper_set(q);
 		sts_netbsd_unlock();
 		r = sts_netbsd_sleep(&sts_netbsd.changed, changed);
 		sts_netbsd_lock();
-		LIST_REMOVE(&self, link);
+		sleeper_clear();
 	}
 }
 

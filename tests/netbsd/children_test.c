@@ -3,7 +3,9 @@
 #include "nb.h"
 
 #include <pthread.h>
+#include <setjmp.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 
 static int status_of_arg(void *arg)
 {
@@ -270,6 +272,44 @@ STS_TC(sleeper_first, 30, "who sleeps for a stop is told of it, not who looks; a
 		NB_OK(ptrace(PT_KILL, pid, NULL, 0));
 		nb_killed(pid, SIGKILL);
 	}
+	nb_end();
+}
+
+static sigjmp_buf out;
+
+static void jumps_out(int signal)
+{
+	siglongjmp(out, 1);
+}
+
+/* As programs do it that do not want to wait for ever. */
+static void wait_briefly(void)
+{
+	const struct itimerval soon = {.it_value = {.tv_usec = 20000}}, never = {{0}};
+	int status;
+
+	if (sigsetjmp(out, 1) == 0) {
+		setitimer(ITIMER_REAL, &soon, NULL);
+		waitpid(WAIT_ANY, &status, 0);
+		atf_tc_fail("nothing was to be told");
+	}
+	setitimer(ITIMER_REAL, &never, NULL);
+}
+
+STS_TC(jump, 30, "a signal handler may jump out of a wait function")
+{
+	pid_t pid = nb_child(pauses, NULL);
+
+	signal(SIGALRM, jumps_out);
+	for (int i = 0; i < 3; i++)
+		wait_briefly();
+	for (int i = 0; i < 3; i++) {
+		NB_OK(ptrace(PT_ATTACH, pid, NULL, 0));
+		nb_stopped(pid, SIGSTOP);
+		NB_OK(ptrace(PT_DETACH, pid, NB_HERE, 0));
+	}
+	kill(pid, SIGKILL);
+	nb_killed(pid, SIGKILL);
 	nb_end();
 }
 

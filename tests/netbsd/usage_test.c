@@ -7,16 +7,16 @@
 #include <sys/resource.h>
 
 #define MS 1000
-#define BURN (120 * MS)	      /* processor time, in microseconds */
-#define CHILD_BURN (60 * MS)  /* of its child */
-#define SLACK (40 * MS)	      /* the kernel's ticks, and what is used between two looks */
+#define BURN (120 * MS)	     /* processor time, in microseconds */
+#define CHILD_BURN (60 * MS) /* of its child */
+#define SLACK (40 * MS)	     /* the kernel's ticks, and what is used between two looks */
 #define PAGES 500
 
 /* What the tracee saw of itself last. */
 static struct {
 	struct rusage self, children;
 	pid_t pid;
-} *seen;
+} * seen;
 
 static long sum_of(const struct rusage *usage)
 {

@@ -129,7 +129,6 @@ STS_TC(vfork_exec, 20, "a vforked volunteer stops at its exec")
 	nb_end();
 }
 
-
 /* This program again, and again a child of the tracer's: it knows nothing of it. */
 static void volunteers_anew(void)
 {
