@@ -96,7 +96,8 @@ void truss_decoder_set(struct stasis_decode *d, struct truss_source *source, con
 {
 	d->size = sizeof *d;
 	d->read = read_tracee;
-	d->fd_text = options->fd_paths > 1 ? truss_fd_details : options->fd_paths ? truss_fd_path : NULL;
+	source->fd_kinds = options->fd_kinds;
+	d->fd_text = options->fd_kinds ? truss_fd_text : NULL;
 	d->uring = find_uring;
 	d->arg = source;
 	d->string_limit = options->string_limit;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What descriptors lead to, as text: a path, and with -yy what a device, a socket, a process is. */
+/* What descriptors lead to, as text: a path, and what a device, a socket, a process is. */
 #include "cli/truss/truss.h"
 
 #include <arpa/inet.h>
@@ -226,27 +226,31 @@ static bool add_process(struct sts_text *text, const struct lead *lead, pid_t pi
 	return found > 0;
 }
 
-static void add_device(struct sts_text *text, const struct lead *lead)
+static bool is_device(const struct lead *lead, struct stat *s)
 {
-	struct stat s;
-
-	if (lead->path[0] != '/' || stat(lead->link, &s) < 0 || !(S_ISCHR(s.st_mode) || S_ISBLK(s.st_mode)))
-		return;
-	sts_text_add(text, "<%s %u:%u>", S_ISCHR(s.st_mode) ? "char" : "block", major(s.st_rdev), minor(s.st_rdev));
+	return lead->path[0] == '/' && stat(lead->link, s) == 0 && (S_ISCHR(s->st_mode) || S_ISBLK(s->st_mode));
 }
 
-/* All that -yy tells besides a path; false: it is to be shown as without. */
-static bool add_details(struct sts_text *text, const struct lead *lead, pid_t pid, int fd)
+/* What is told besides a path; false: it is to be shown as without. */
+static bool add_details(struct sts_text *text, const struct lead *lead, const struct truss_source *source, int fd)
 {
 	struct stat s;
 
 	if (strncmp(lead->path, "socket:", 7) == 0)
-		return stat(lead->link, &s) == 0 && add_socket(text, lead, pid, fd, s.st_ino);
-	return add_process(text, lead, pid, fd);
+		return source->fd_kinds & TRUSS_FD_SOCKET && stat(lead->link, &s) == 0 &&
+		       add_socket(text, lead, source->pid, fd, s.st_ino);
+	if (source->fd_kinds & TRUSS_FD_PROCESS && add_process(text, lead, source->pid, fd))
+		return true;
+	if (!(source->fd_kinds & TRUSS_FD_DEVICE) || !is_device(lead, &s))
+		return false;
+	add_printable(text, lead->path, lead->n, blank_of_name(lead));
+	sts_text_add(text, "<%s %u:%u>", S_ISCHR(s.st_mode) ? "char" : "block", major(s.st_rdev), minor(s.st_rdev));
+	return true;
 }
 
-static int fd_text(const struct truss_source *source, int fd, bool details, char *buf, size_t len)
+int truss_fd_text(void *arg, int fd, char *buf, size_t len)
 {
+	const struct truss_source *source = arg;
 	struct lead lead = {0};
 	struct sts_text text;
 
@@ -258,20 +262,10 @@ static int fd_text(const struct truss_source *source, int fd, bool details, char
 	if (lead.n < 0)
 		return -errno;
 	sts_text_init(&text, buf, len);
-	if (details && fd != AT_FDCWD && add_details(&text, &lead, source->pid, fd))
+	if (fd != AT_FDCWD && add_details(&text, &lead, source, fd))
 		return 0;
+	if (!(source->fd_kinds & TRUSS_FD_PATH))
+		return -ENOENT;
 	add_printable(&text, lead.path, lead.n, blank_of_name(&lead));
-	if (details)
-		add_device(&text, &lead);
 	return 0;
-}
-
-int truss_fd_path(void *arg, int fd, char *buf, size_t len)
-{
-	return fd_text(arg, fd, false, buf, len);
-}
-
-int truss_fd_details(void *arg, int fd, char *buf, size_t len)
-{
-	return fd_text(arg, fd, true, buf, len);
 }

@@ -107,6 +107,34 @@ static int set_abbrev(struct truss_options *o, char *which)
 	return TRUSS_GO_ON;
 }
 
+/* NULL is path. */
+static int set_decode_fds(struct truss_options *o, char *list)
+{
+	static const struct {
+		const char *name;
+		unsigned kinds;
+	} kinds[] = {{"path", TRUSS_FD_PATH},	  {"socket", TRUSS_FD_SOCKET}, {"dev", TRUSS_FD_DEVICE},
+		     {"pidfd", TRUSS_FD_PROCESS}, {"all", TRUSS_FD_ALL},       {"none", 0}};
+	bool negated = list && list[0] == '!';
+	unsigned found = list ? 0 : TRUSS_FD_PATH;
+	char *word;
+
+	if (negated)
+		list++;
+	while (list && (word = strsep(&list, ","))) {
+		size_t i = 0, n = sizeof kinds / sizeof *kinds;
+
+		while (i < n && strcmp(kinds[i].name, word) != 0)
+			i++;
+		if (i == n)
+			return sts_usage_error("truss", "'%s': of descriptors there are path, socket, dev and pidfd",
+					       word);
+		found |= kinds[i].kinds;
+	}
+	o->fd_kinds = negated ? TRUSS_FD_ALL & ~found : found;
+	return TRUSS_GO_ON;
+}
+
 /* Of what strace can be told to leave out, ends are all there is here. */
 static int set_quiet(struct truss_options *o, char *list)
 {
@@ -131,11 +159,26 @@ static const struct {
 	const char *name;
 	int (*set)(struct truss_options *o, char *text);
 } qualifiers[] = {
-	{"trace=", set_trace},	 {"t=", set_trace},	    {"signal=", set_signals}, {"signals=", set_signals},
-	{"s=", set_signals},	 {"status=", set_statuses}, {"event=", set_events},   {"fd=", set_fds},
-	{"fds=", set_fds},	 {"trace-fds=", set_fds},   {"trace-fd=", set_fds},   {"inject=", add_inject},
-	{"fault=", add_fault},	 {"quiet=", set_quiet},	    {"silent=", set_quiet},   {"q=", set_quiet},
-	{"abbrev=", set_abbrev}, {"a=", set_abbrev},
+	{"trace=", set_trace},
+	{"t=", set_trace},
+	{"signal=", set_signals},
+	{"signals=", set_signals},
+	{"s=", set_signals},
+	{"status=", set_statuses},
+	{"event=", set_events},
+	{"fd=", set_fds},
+	{"fds=", set_fds},
+	{"trace-fds=", set_fds},
+	{"trace-fd=", set_fds},
+	{"inject=", add_inject},
+	{"fault=", add_fault},
+	{"quiet=", set_quiet},
+	{"silent=", set_quiet},
+	{"q=", set_quiet},
+	{"abbrev=", set_abbrev},
+	{"a=", set_abbrev},
+	{"decode-fds=", set_decode_fds},
+	{"decode-fd=", set_decode_fds},
 };
 
 static const struct {

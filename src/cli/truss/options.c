@@ -50,7 +50,8 @@ static const char usage[] =
 	"  -s, --string-limit=N     show N bytes of strings (32)\n"
 	"  -v, --no-abbrev          show every field of structures, the whole environment\n"
 	"  -x, -xx                  show strings in hexadecimal, if not plain text; all of them\n"
-	"  -y, --decode-fds         show what descriptors lead to; -yy: devices, sockets and pids too\n"
+	"  -y, -yy, --decode-fds=SET  show what descriptors lead to; ends of sockets, devices, pids too;\n"
+	"                           path, socket, dev, pidfd, all\n"
 	"  -k, --stack-traces       under each call, by whom it was made; -kk: with lines of the source\n"
 	"  -t, -tt, -ttt            time of day, with microseconds, in seconds since 1970\n"
 	"  -r, --relative-timestamps  time since the record before\n"
@@ -100,7 +101,8 @@ enum {
 	OPT_QUIET,
 	OPT_HEX,
 	OPT_LIMIT,
-	OPT_ABBREV
+	OPT_ABBREV,
+	OPT_DECODE_FDS
 };
 
 static const struct option long_options[] = {
@@ -141,7 +143,7 @@ static const struct option long_options[] = {
 	{"syscall-times", optional_argument, NULL, 'T'},
 	{"env", required_argument, NULL, 'E'},
 	{"no-abbrev", no_argument, NULL, 'v'},
-	{"decode-fds", no_argument, NULL, 'y'},
+	{"decode-fds", optional_argument, NULL, OPT_DECODE_FDS},
 	{"stack-traces", optional_argument, NULL, 'k'},
 	{"quiet", optional_argument, NULL, OPT_QUIET},
 	{"silent", optional_argument, NULL, OPT_QUIET},
@@ -546,7 +548,7 @@ static const struct {
 	const char *name;
 } qualified[] = {
 	{OPT_FD, "fd="},       {OPT_SIGNAL, "signal="}, {OPT_STATUS, "status="}, {OPT_INJECT, "inject="},
-	{OPT_FAULT, "fault="}, {OPT_QUIET, "quiet="},	{OPT_ABBREV, "abbrev="},
+	{OPT_FAULT, "fault="}, {OPT_QUIET, "quiet="},	{OPT_ABBREV, "abbrev="}, {OPT_DECODE_FDS, "decode-fds="},
 };
 
 static int other_option(struct truss_options *o, int option)
@@ -566,7 +568,7 @@ static int other_option(struct truss_options *o, int option)
 	case 'x':
 		return add_hex(o);
 	case 'y':
-		o->fd_paths++;
+		o->fd_kinds = o->fd_kinds ? TRUSS_FD_ALL : TRUSS_FD_PATH;
 		return GO_ON;
 	case 't':
 		add_clock(o);

@@ -159,7 +159,7 @@ struct truss_options {
 	int duration_digits, relative_digits, clock_digits; /* after the point */
 	size_t string_limit;
 	unsigned decode_flags; /* -v, -x */
-	unsigned fd_paths;     /* 1: -y, more: -yy */
+	unsigned fd_kinds;     /* -y, -yy: TRUSS_FD_* */
 	const char *output;
 	const char *html; /* --html: a page for there */
 	const char *color;
@@ -270,14 +270,22 @@ struct truss_source {
 	pid_t pid;
 	struct truss_ring **rings;
 	bool own; /* the call is our own: the memory to read is ours */
+	unsigned fd_kinds;
+};
+/* What a descriptor can lead to. */
+enum {
+	TRUSS_FD_PATH = 1 << 0,
+	TRUSS_FD_SOCKET = 1 << 1,
+	TRUSS_FD_DEVICE = 1 << 2,
+	TRUSS_FD_PROCESS = 1 << 3,
+	TRUSS_FD_ALL = (1 << 4) - 1
 };
 /* The call's decoder, ready for either half. */
 void truss_decoder_set(struct stasis_decode *d, struct truss_source *source, const struct truss_options *options);
 struct stasis_decode *truss_decoder(struct truss_source *source, struct truss_call *call,
 				    const struct truss_options *options);
-/* What a descriptor of the source's leads to, as struct stasis_decode wants it: a path; more than that. */
-int truss_fd_path(void *source, int fd, char *buf, size_t len);
-int truss_fd_details(void *source, int fd, char *buf, size_t len);
+/* What a descriptor of the source's leads to, of the kinds it is to tell, as struct stasis_decode wants it. */
+int truss_fd_text(void *source, int fd, char *buf, size_t len);
 /* Whether the call names one of the paths or descriptors that are looked for; true if none are. */
 bool truss_call_looks_for(struct truss_source *source, const struct truss_call *call,
 			  const struct truss_options *options, bool leaving);
