@@ -67,6 +67,7 @@ static int set_signals(struct truss_options *o, char *list)
 
 static int set_trace(struct truss_options *o, char *expression)
 {
+	o->calls_named = expression[0] != '!' && strcmp(expression, "all") != 0 && strcmp(expression, "%all") != 0;
 	return parse_calls(expression, &o->calls);
 }
 

@@ -248,6 +248,8 @@ static void on_signal(struct truss *t, struct truss_lwp *lwp, const struct stasi
 
 static void on_birth(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e)
 {
+	if (e->data.birth.side == STASIS_SIDE_CHILD)
+		lwp->spawned = e->kind == STASIS_EVENT_POSIX_SPAWN;
 	if (t->options.events && e->data.birth.side != STASIS_SIDE_CHILD)
 		put_event(t, lwp, e);
 }
@@ -257,6 +259,7 @@ static void on_lwp_exit(struct truss *t, struct truss_lwp *lwp, const struct sta
 	abandon_call(t, lwp, TRUSS_UNFINISHED);
 	if (!t->options.quiet)
 		put_event(t, lwp, e);
+	truss_text_unfold(t, lwp);
 	forget(t, lwp);
 }
 
@@ -267,6 +270,7 @@ static void on_exec(struct truss *t, struct truss_lwp *leader, const struct stas
 
 	leader->comm_known = false;
 	truss_lwp_identify(t, leader);
+	leader->spawned = false;
 	truss_delay_forget(t, leader);
 	if (truss_family_wanted(&t->options))
 		truss_tree_note(t, leader, e);
@@ -312,6 +316,7 @@ static void on_final(struct truss *t, struct truss_lwp *lwp, const struct stasis
 	abandon_call(t, lwp, TRUSS_UNFINISHED);
 	if (!t->options.quiet)
 		put_event(t, lwp, e);
+	truss_text_unfold(t, lwp);
 	truss_rings_forget(&t->rings, e->pid);
 	truss_spaces_forget(t, e->pid);
 	if (e->pid == t->command_pid) {

@@ -60,6 +60,7 @@ static const char usage[] =
 	"      --no-seccomp         do not ask it\n"
 	"      --no-results         show calls as they are entered, without results: half the stops\n"
 	"      --placement=WHERE    CPUs: auto, shared (one with us), free (as the scheduler likes)\n"
+	"      --no-fold            show every rt_sigaction of the children of posix_spawn\n"
 	"      --split              show calls when they are entered, as on a terminal\n"
 	"  -E, --env=VAR[=VALUE]    set or remove a variable for the command\n"
 	"  -a, --columns=N          results begin in this column (40)\n"
@@ -102,7 +103,8 @@ enum {
 	OPT_HEX,
 	OPT_LIMIT,
 	OPT_ABBREV,
-	OPT_DECODE_FDS
+	OPT_DECODE_FDS,
+	OPT_NO_FOLD
 };
 
 static const struct option long_options[] = {
@@ -168,6 +170,7 @@ static const struct option long_options[] = {
 	{"no-seccomp", no_argument, NULL, OPT_NO_SECCOMP},
 	{"placement", required_argument, NULL, OPT_PLACEMENT},
 	{"no-results", no_argument, NULL, OPT_NO_RESULTS},
+	{"no-fold", no_argument, NULL, OPT_NO_FOLD},
 	{"split", no_argument, NULL, OPT_SPLIT},
 	{"summary-only", no_argument, NULL, 'c'},
 	{"summary", no_argument, NULL, 'C'},
@@ -501,6 +504,7 @@ static const struct {
 	{OPT_SECCOMP, offsetof(struct truss_options, seccomp)},
 	{OPT_NO_SECCOMP, offsetof(struct truss_options, no_seccomp)},
 	{OPT_NO_RESULTS, offsetof(struct truss_options, entries)},
+	{OPT_NO_FOLD, offsetof(struct truss_options, no_fold)},
 	{OPT_SPLIT, offsetof(struct truss_options, split)},
 	{'q', offsetof(struct truss_options, quiet)},
 	{OPT_KILL, offsetof(struct truss_options, kill_on_exit)},

@@ -230,12 +230,17 @@ static void put_origin(struct truss_output *out, const struct stasis_event_sysca
 		put(out, "[%0*" PRIx64 "] ", call->abi == STASIS_ABI_X86_64 ? 16 : 8, call->pc);
 }
 
+/* What may yet turn out not to be wanted waits for its end. */
+bool truss_call_shown_now(const struct truss_output *out, const struct truss_call *call)
+{
+	return !out->whole && call->wanted && !call->folded && out->options->statuses == TRUSS_ANY_STATUS;
+}
+
 void truss_call_enter(struct truss_output *out, pid_t tid, struct truss_call *call, const char *text)
 {
 	free(call->text);
 	call->text = strdup(text);
-	/* What may yet turn out not to be wanted waits for its end. */
-	call->shown = !out->whole && call->wanted && out->options->statuses == TRUSS_ANY_STATUS;
+	call->shown = truss_call_shown_now(out, call);
 	if (!call->shown)
 		return;
 	begin_line(out, tid, &call->start);

@@ -25,8 +25,29 @@ static void line(struct truss *t, pid_t tid, const char *color, const char *form
 	truss_line(&t->out, tid, color, text);
 }
 
+/* --- folding -------------------------------------------------------------------------------- */
+
+/* glibc's posix_spawn gives its child more than a hundred calls of the same kind, that say nothing of the program. */
+static bool folds(const struct truss *t, const struct truss_lwp *lwp)
+{
+	const struct truss_call *call = &lwp->call;
+
+	return lwp->spawned && !t->options.no_fold && !t->options.calls_named && !call->injection &&
+	       strcmp(stasis_syscall_name(call->data.abi, call->data.number), "rt_sigaction") == 0;
+}
+
+void truss_text_unfold(struct truss *t, struct truss_lwp *lwp)
+{
+	if (lwp->n_folded > 0)
+		line(t, lwp->tid, COLOR_EVENT, "~~~ %u rt_sigaction calls of posix_spawn, folded ~~~", lwp->n_folded);
+	lwp->n_folded = 0;
+}
+
+/* --- calls ------------------------------------------------------------------------------------ */
+
 static void enter(struct truss *t, struct truss_lwp *lwp, struct truss_source *source)
 {
+	lwp->call.folded = folds(t, lwp);
 	const struct truss_call before = lwp->call;
 	struct sts_text text;
 
@@ -37,6 +58,8 @@ static void enter(struct truss *t, struct truss_lwp *lwp, struct truss_source *s
 			break;
 		lwp->call = before;
 	}
+	if (truss_call_shown_now(&t->out, &lwp->call))
+		truss_text_unfold(t, lwp);
 	truss_call_enter(&t->out, lwp->tid, &lwp->call, t->buffer);
 }
 
@@ -49,6 +72,11 @@ static void show_call(struct truss *t, struct truss_lwp *lwp, struct truss_sourc
 	char marks[64];
 	bool exits = sts_decode_never_returns(call->data.abi, call->data.number);
 
+	if (call->folded && (status == TRUSS_SUCCESSFUL || t->options.entries)) {
+		lwp->n_folded++;
+		return;
+	}
+	truss_text_unfold(t, lwp);
 	if (status == TRUSS_UNFINISHED) {
 		sts_text_init(&result_text, result, sizeof result);
 		sts_text_add(&result_text, "?%s", truss_tamper_marks(call, marks, sizeof marks));
@@ -117,6 +145,7 @@ static void show_exec(struct truss *t, const struct stasis_event *e)
 
 static void event(struct truss *t, struct truss_lwp *lwp, const struct stasis_event *e)
 {
+	truss_text_unfold(t, lwp);
 	switch (e->kind) {
 	case STASIS_EVENT_SIGNAL:
 		show_signal(t, e);

@@ -133,9 +133,11 @@ struct truss_options {
 	struct truss_names programs, comms; /* --exec, --comm */
 	bool quiet;
 	bool kill_on_exit;
-	bool append;		/* -A */
-	bool follows;		/* -f was given */
-	bool separately;	/* -ff: a file for each LWP */
+	bool append;	 /* -A */
+	bool follows;	 /* -f was given */
+	bool separately; /* -ff: a file for each LWP */
+	bool no_fold;
+	bool calls_named;	/* -e trace says which, not which not */
 	bool numbers, pointers; /* -n, -i: before each call */
 	unsigned result_column; /* -a */
 	const char *user;	/* -u */
@@ -240,6 +242,7 @@ struct truss_call {
 	bool ours;   /* of a thread whose calls are shown */
 	bool looks;  /* names what is looked for, as far as is known */
 	bool wanted; /* both */
+	bool folded; /* one of many, which are told as one */
 	bool shown;  /* its first half stands on the output */
 	struct stasis_event_syscall data;
 	struct stasis_decode decode;
@@ -302,6 +305,8 @@ struct truss_lwp {
 	bool program_matters; /* of --exec */
 	int cpu_fd;	      /* of its schedstat; 0: not open */
 	struct truss_call call;
+	bool spawned;		    /* by posix_spawn, and runs its parent's program yet */
+	unsigned n_folded;	    /* calls, since the last record */
 	struct truss_count *counts; /* of its calls, as far as injections need them */
 	uint64_t signals_injected;  /* bit n-1: signal n is on its way */
 	bool delayed;
@@ -371,6 +376,8 @@ struct truss_format {
 	void (*end)(struct truss *t);
 };
 extern const struct truss_format truss_text, truss_json, truss_chrome;
+/* Say how many calls were folded. */
+void truss_text_unfold(struct truss *t, struct truss_lwp *lwp);
 /* Other records of JSON: begin, add members, end. */
 void truss_json_begin(struct truss *t, struct sts_text *out, const char *kind);
 void truss_json_end(struct truss *t, struct sts_text *out);
@@ -463,7 +470,8 @@ void truss_summary_show(struct truss *t, bool final);
 void truss_summary_forget(struct truss_lwp *lwp);
 void truss_summary_free(struct truss *t);
 
-/* Text: the first half; it is shown at once where that may be. */
+/* Text: the first half; it is shown at once where that may be, which it says. */
+bool truss_call_shown_now(const struct truss_output *out, const struct truss_call *call);
 void truss_call_enter(struct truss_output *out, pid_t tid, struct truss_call *call, const char *text);
 /* rest: what follows the first half. */
 void truss_call_leave(struct truss_output *out, pid_t tid, struct truss_call *call, const char *rest,
