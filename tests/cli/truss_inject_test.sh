@@ -177,9 +177,9 @@ sts_tc delay_end 60 "tracing that ends lets the delayed go" require.progs /usr/b
 delay_end_body()
 {
 	mkfifo go
-	sh -c 'read line <go; umask 077; exit 5' &
+	sh -c 'umask 0123; read line <go; umask >said; exit 5' &
 	pid=$!
-	"$STASIS" truss -e inject=umask:delay_enter=1000s -o t.out -p $pid 2>err &
+	"$STASIS" truss -e inject=umask:delay_enter=1000s:retval=7 -o t.out -p $pid 2>err &
 	tracer=$!
 	sts_await grep -q "^TracerPid:[[:space:]]$tracer$" /proc/$pid/status
 	echo >go
@@ -190,6 +190,7 @@ delay_end_body()
 	status=0
 	wait $pid || status=$?
 	[ $status -eq 5 ] || atf_fail "the shell ended with $status"
+	atf_check -o inline:'0123\n' cat said
 	atf_check -o match:'umask\(0[0-9]* <detached \.\.\.>$' cat t.out
 }
 

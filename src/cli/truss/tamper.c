@@ -77,14 +77,15 @@ static int64_t result_for(const struct truss_injection *in, enum stasis_abi abi)
 	return narrow < 0 && narrow >= -4095 ? (int64_t)narrow : (int64_t)(uint32_t)narrow;
 }
 
-static int replace(struct truss *t, const struct truss_injection *in, const struct stasis_event *e)
+static int replace(struct truss *t, const struct truss_lwp *lwp)
 {
-	enum stasis_abi abi = e->data.syscall.abi;
+	const struct truss_injection *in = lwp->call.injection;
+	enum stasis_abi abi = lwp->call.abi;
 	int number = in->call ? stasis_syscall_number(abi, in->call) : -1;
 
 	if (number < 0) /* this ABI lacks it */
-		return stasis_syscall_skip(t->session, e->tid, result_for(in, abi));
-	return stasis_syscall_set(t->session, e->tid, (uint64_t)number | (abi == STASIS_ABI_X32 ? X32_BIT : 0), NULL);
+		return stasis_syscall_skip(t->session, lwp->tid, result_for(in, abi));
+	return stasis_syscall_set(t->session, lwp->tid, (uint64_t)number | (abi == STASIS_ABI_X32 ? X32_BIT : 0), NULL);
 }
 
 static void send_signal(struct truss_lwp *lwp, const struct truss_injection *in, const struct stasis_event *e)
@@ -113,11 +114,13 @@ void truss_tamper_enter(struct truss *t, struct truss_lwp *lwp, const struct sta
 	if (!truss_injection_due(in, lwp->call.count))
 		return;
 	lwp->call.injection = in;
+	lwp->call.abi = data->abi;
 	lwp->call.number = data->number;
 	send_signal(lwp, in, e);
 	poke(t, in, e, false);
-	if (in->has_result)
-		say(t, replace(t, in, e));
+	/* Should we go during a delay, the call is as it was. */
+	if (in->has_result && !in->delays[TRUSS_ENTER])
+		say(t, replace(t, lwp));
 	hold(t, in, TRUSS_ENTER);
 }
 
@@ -215,6 +218,7 @@ void truss_delay_begin(struct truss *t, const struct stasis_event *e)
 
 	HASH_FIND_INT(t->lwps, &tid, lwp);
 	clock_gettime(CLOCK_MONOTONIC, &lwp->due);
+	lwp->at_entry = e->kind == STASIS_EVENT_SYSCALL_ENTER;
 	lwp->due.tv_sec += t->hold / 1000000000;
 	lwp->due.tv_nsec += t->hold % 1000000000;
 	if (lwp->due.tv_nsec >= 1000000000) {
@@ -251,10 +255,12 @@ void truss_delay_end(struct truss *t)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	while (t->delayed && !is_before(&now, &t->delayed->due)) {
-		pid_t tid = t->delayed->tid;
+		struct truss_lwp *lwp = t->delayed;
 
-		truss_delay_forget(t, t->delayed);
-		say(t, stasis_resume_lwp(t->session, tid, STASIS_CONTINUE, STASIS_SIGNAL_KEEP));
+		truss_delay_forget(t, lwp);
+		if (lwp->at_entry && truss_call_replaced(&lwp->call))
+			say(t, replace(t, lwp));
+		say(t, stasis_resume_lwp(t->session, lwp->tid, STASIS_CONTINUE, STASIS_SIGNAL_KEEP));
 	}
 	if (t->delayed)
 		arm_timer(t);

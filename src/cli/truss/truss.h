@@ -253,8 +253,9 @@ struct truss_call {
 	char *text;	      /* its first half */
 	/* What is done to it, NULL: nothing; also if it is not active, for it is not shown. */
 	const struct truss_injection *injection;
-	uint64_t number; /* of the call it was, if there is one */
-	unsigned count;	 /* the LWP's how-manieth */
+	enum stasis_abi abi; /* of the call it was, if there is one */
+	uint64_t number;
+	unsigned count; /* the LWP's how-manieth */
 	struct truss_stack stack;
 	struct stasis_decode page_decode; /* of --html, whose text is its own */
 	char *page_text;
@@ -309,7 +310,7 @@ struct truss_lwp {
 	unsigned n_folded;	    /* calls, since the last record */
 	struct truss_count *counts; /* of its calls, as far as injections need them */
 	uint64_t signals_injected;  /* bit n-1: signal n is on its way */
-	bool delayed;
+	bool delayed, at_entry;
 	struct timespec due; /* when it goes on, monotonic */
 	struct truss_lwp *next_delayed;
 	UT_hash_handle hh;
