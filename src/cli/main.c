@@ -91,6 +91,7 @@ int sts_end_like(int wait_status)
 int sts_color_wanted(const char *when, FILE *stream)
 {
 	const char *none = getenv("NO_COLOR"), *force = getenv("CLICOLOR_FORCE");
+	const char *some = getenv("CLICOLOR"), *terminal = getenv("TERM");
 
 	if (when && strcmp(when, "always") == 0)
 		return 1;
@@ -102,6 +103,8 @@ int sts_color_wanted(const char *when, FILE *stream)
 		return 0;
 	if (force && *force && strcmp(force, "0") != 0)
 		return 1;
+	if ((some && strcmp(some, "0") == 0) || (terminal && strcmp(terminal, "dumb") == 0))
+		return 0;
 	return isatty(fileno(stream));
 }
 

@@ -84,7 +84,7 @@ order_body()
 	done
 	atf_check -s exit:2 -e match:"'luck' is nothing to sort by" "$STASIS" truss -c -S luck true
 	atf_check -s exit:2 -e match:'no number of seconds' "$STASIS" truss -c --summary-interval=0 true
-	atf_check -s exit:2 -e match:'needs -c' "$STASIS" truss --summary-interval=1 true
+	atf_check -s exit:2 -e match:'need -c' "$STASIS" truss --summary-interval=1 true
 }
 
 sts_tc so_far 60 "at SIGUSR1 and every N seconds what is known so far, and all goes on"
@@ -139,4 +139,41 @@ columns_body()
 	for bad in nonsense calls,count calls, ,calls ''; do
 		atf_check -s exit:2 -e match:'is no column, or there twice' "$STASIS" truss -c -U "$bad" true
 	done
+}
+
+sts_tc processes 60 "--summary-by: each process by itself, each program, or the whole alone" require.progs /usr/bin/python3
+processes_body()
+{
+	"$STASIS" truss -C --json --summary-by=process,all -o t.json sh -c '(cat /none; exit 3); ls / | sort; exec cat /etc/passwd' \
+		>out 2>&1 || atf_fail "truss failed"
+	atf_check -o ignore /usr/bin/python3 -S "$STS_SOURCE/tests/cli/json_schema.py" "$STS_SOURCE/data/truss.schema.json" t.json
+	cat >check.py <<-'END'
+	import json
+	r = [json.loads(line) for line in open('t.json')]
+	calls = [x for x in r if x['record'] == 'syscall' and x['result']]
+	tables = [x for x in r if x['record'] == 'summary']
+	pids = list(dict.fromkeys(x['pid'] for x in calls))
+	assert len(pids) >= 4 and [x.get('pid') for x in tables] == [None] + pids
+	for table in tables:
+	    mine = [x for x in calls if table.get('pid') in (None, x['pid'])]
+	    assert table['program'] == (mine[-1]['comm'] if 'pid' in table else None), table['program']
+	    for row in table['calls']:
+	        ns = sorted(x['duration_ns'] for x in mine if x['call'] == row['call'])
+	        assert (row['calls'], row['wall_ns'], row['min_ns'], row['max_ns']) == (len(ns), sum(ns), ns[0], ns[-1]), row
+	        exact = ns[len(ns) - int(0.5 * len(ns)) - 1]
+	        assert abs(row['median_ns'] - exact) <= 0.04 * exact, row
+	    assert sum(row['calls'] for row in table['calls']) == len(mine)
+	END
+	atf_check /usr/bin/python3 -S check.py
+	"$STASIS" truss -c --summary-by=process -o t.out sh -c '(exit 3); exit 0' || atf_fail "truss failed"
+	atf_check -o inline:'2\n' grep -c '^process [0-9]* (sh):$' t.out
+	atf_check -o inline:'2\n' grep -c 'total$' t.out
+	"$STASIS" truss -c --summary-by=program -o t.out sh -c '/bin/true; exit 0' || atf_fail "truss failed"
+	atf_check -o inline:'program sh:\nprogram true:\n' grep '^[a-z]' t.out
+	"$STASIS" truss -c --summary-by=all -o t.out sh -c '/bin/true; exit 0' || atf_fail "truss failed"
+	atf_check -o inline:'1\n' grep -c 'total$' t.out
+	"$STASIS" truss -c --summary-by=process -o t.out true || atf_fail "truss failed"
+	atf_check -o match:'^process [0-9]* .true.:$' grep '^[a-z]' t.out
+	atf_check -s exit:2 -e match:'all, program and process' "$STASIS" truss -c --summary-by=thread true
+	atf_check -s exit:2 -e match:'need -c' "$STASIS" truss --summary-by=all true
 }

@@ -28,6 +28,7 @@ static const char usage[] =
 	"  -C, --summary            the same besides all else\n"
 	"  -S, --summary-sort-by=COLUMN  time, cpu, calls, errors, name, min-time, avg-time, median...\n"
 	"  -U, --summary-columns=COLUMN,...  these columns only, in this order\n"
+	"      --summary-by=LIST    tables of: all, program, process (all,program)\n"
 	"      --summary-interval=N the same every N seconds\n"
 	"      --tree               at the end, the family: births, programs, times, ends\n"
 	"      --format=FORMAT      text; json, the same as --json: a record on each line; chrome-trace:\n"
@@ -104,7 +105,8 @@ enum {
 	OPT_LIMIT,
 	OPT_ABBREV,
 	OPT_DECODE_FDS,
-	OPT_NO_FOLD
+	OPT_NO_FOLD,
+	OPT_SUMMARY_BY
 };
 
 static const struct option long_options[] = {
@@ -177,6 +179,7 @@ static const struct option long_options[] = {
 	{"summary-wall-clock", no_argument, NULL, 'w'},
 	{"summary-sort-by", required_argument, NULL, 'S'},
 	{"summary-columns", required_argument, NULL, 'U'},
+	{"summary-by", required_argument, NULL, OPT_SUMMARY_BY},
 	{"summary-interval", required_argument, NULL, OPT_INTERVAL},
 	{"tree", no_argument, NULL, OPT_TREE},
 	{"json", no_argument, NULL, OPT_JSON},
@@ -253,6 +256,13 @@ static int set_sort(struct truss_options *o, char *name)
 		return sts_usage_error("truss", "'%s' is nothing to sort by", name);
 	o->sort = (enum truss_sort)sort;
 	return GO_ON;
+}
+
+static int set_summaries(struct truss_options *o, char *list)
+{
+	if (truss_summaries_parse(&o->summaries, list) == 0)
+		return GO_ON;
+	return sts_usage_error("truss", "--summary-by is a list of all, program and process");
 }
 
 static int set_columns(struct truss_options *o, char *list)
@@ -529,6 +539,7 @@ static const struct {
 	{'S', set_sort},
 	{'U', set_columns},
 	{OPT_INTERVAL, set_interval},
+	{OPT_SUMMARY_BY, set_summaries},
 	{OPT_PLACEMENT, set_placement},
 	{OPT_FORMAT, set_format},
 	{OPT_HTML, set_page},
@@ -635,8 +646,8 @@ static int check(const struct truss_options *o)
 			"truss", "-ff does not go with --json, --format=chrome-trace, -c, -C, --tree and --split");
 	if (o->user && !o->command)
 		return sts_usage_error("truss", "-u needs a command");
-	if (o->interval && !o->count)
-		return sts_usage_error("truss", "--summary-interval needs -c or -C");
+	if ((o->interval || o->summaries) && !o->count)
+		return sts_usage_error("truss", "--summary-interval and --summary-by need -c or -C");
 	return GO_ON;
 }
 
@@ -665,7 +676,10 @@ int truss_options_parse(int argc, char **argv, struct truss_options *ret)
 	if (argv[optind])
 		ret->command = argv + optind;
 	ret->separately &= ret->output != NULL; /* else one stream is all there is */
-	return check(ret);
+	int r = check(ret);
+	if (!ret->summaries)
+		ret->summaries = TRUSS_OF_ALL | TRUSS_OF_PROGRAMS;
+	return r;
 }
 
 void truss_options_free(struct truss_options *o)

@@ -14,17 +14,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CLASSES (64 * 16)
+#define CLASSES_EACH 16 /* to a power of two */
+#define POWERS 61
+#define CLASSES (POWERS * CLASSES_EACH)
 #define KEPT_FDS 512 /* descriptors that we allow ourselves for LWPs */
 
 struct truss_stat {
 	struct key {
 		char program[64];
 		char call[40];
+		pid_t pid; /* 0 unless each process is told of */
 	} key;
 	uint64_t calls, errors;
 	uint64_t wall, cpu, min, max; /* nanoseconds */
-	uint32_t classes[CLASSES];
+	uint32_t *classes[POWERS];    /* most are empty: NULL */
+	char program[64];	      /* of a group: the last one */
 	UT_hash_handle hh;
 };
 
@@ -64,19 +68,39 @@ void truss_summary_begin(struct truss_lwp *lwp)
 
 static unsigned class_of(uint64_t ns)
 {
-	if (ns < 16)
+	if (ns < CLASSES_EACH)
 		return (unsigned)ns;
 	unsigned power = 63 - (unsigned)__builtin_clzll(ns);
-	return (power - 3) * 16 + (unsigned)(ns >> (power - 4) & 15);
+	return (power - 3) * CLASSES_EACH + (unsigned)(ns >> (power - 4) & 15);
 }
 
 /* The middle of a class. */
 static uint64_t middle_of(unsigned class)
 {
-	if (class < 16)
+	if (class < CLASSES_EACH)
 		return class;
-	unsigned shift = class / 16 - 1;
-	return ((uint64_t)(16 + class % 16) << shift) + (UINT64_C(1) << shift) / 2;
+	unsigned shift = class / CLASSES_EACH - 1;
+	return ((uint64_t)(CLASSES_EACH + class % CLASSES_EACH) << shift) + (UINT64_C(1) << shift) / 2;
+}
+
+static void count(struct truss_stat *s, unsigned class, uint32_t n)
+{
+	uint32_t **some = &s->classes[class / CLASSES_EACH];
+
+	if (n == 0)
+		return;
+	if (!*some)
+		*some = calloc(CLASSES_EACH, sizeof **some);
+	if (!*some)
+		uthash_fatal("no memory");
+	(*some)[class % CLASSES_EACH] += n;
+}
+
+static uint32_t counted(const struct truss_stat *s, unsigned class)
+{
+	const uint32_t *some = s->classes[class / CLASSES_EACH];
+
+	return some ? some[class % CLASSES_EACH] : 0;
 }
 
 static struct truss_stat *find(struct truss_stat **stats, const struct key *key)
@@ -104,6 +128,7 @@ void truss_summary_add(struct truss *t, struct truss_lwp *lwp)
 	struct key key = {0};
 
 	snprintf(key.program, sizeof key.program, "%s", truss_comm(lwp));
+	key.pid = t->options.summaries & TRUSS_OF_PROCESSES ? lwp->pid : 0;
 	snprintf(key.call, sizeof key.call, "%s", stasis_syscall_name(call->data.abi, call->data.number));
 	struct truss_stat *s = find(&t->stats, &key);
 	s->calls++;
@@ -112,7 +137,7 @@ void truss_summary_add(struct truss *t, struct truss_lwp *lwp)
 	s->cpu += cpu > call->cpu && call->cpu ? cpu - call->cpu : 0;
 	s->min = ns < s->min ? ns : s->min;
 	s->max = ns > s->max ? ns : s->max;
-	s->classes[class_of(ns)]++;
+	count(s, class_of(ns), 1);
 }
 
 static void merge(struct truss_stat *into, const struct truss_stat *s)
@@ -124,7 +149,13 @@ static void merge(struct truss_stat *into, const struct truss_stat *s)
 	into->min = s->min < into->min ? s->min : into->min;
 	into->max = s->max > into->max ? s->max : into->max;
 	for (unsigned i = 0; i < CLASSES; i++)
-		into->classes[i] += s->classes[i];
+		count(into, i, counted(s, i));
+}
+
+static void free_classes(struct truss_stat *s)
+{
+	for (unsigned i = 0; i < POWERS; i++)
+		free(s->classes[i]);
 }
 
 static void free_stats(struct truss_stat **stats)
@@ -134,6 +165,7 @@ static void free_stats(struct truss_stat **stats)
 	HASH_ITER(hh, *stats, s, next)
 	{
 		HASH_DEL(*stats, s);
+		free_classes(s);
 		free(s);
 	}
 }
@@ -149,7 +181,7 @@ static uint64_t quantile(const struct truss_stat *s, double share)
 	uint64_t below = (uint64_t)((1 - share) * (double)s->calls), rank = s->calls - below, seen = 0;
 
 	for (unsigned i = 0; i < CLASSES; i++) {
-		seen += s->classes[i];
+		seen += counted(s, i);
 		if (seen >= rank) {
 			uint64_t ns = middle_of(i);
 			return ns < s->min ? s->min : ns > s->max ? s->max : ns;
@@ -218,9 +250,10 @@ static int compare(const void *a, const void *b, void *arg)
 
 /* --- showing ------------------------------------------------------------------------------- */
 
-/* A table: the statistics of one program, or of all. */
+/* A table: the statistics of one process, of one program, or of all. */
 struct table {
 	const char *program; /* NULL: all */
+	pid_t pid;	     /* not 0: of this alone, which ran the program last */
 	struct truss_stat **rows;
 	size_t n;
 	struct truss_stat total;
@@ -363,7 +396,9 @@ static void text_row(struct truss *t, const struct truss_stat *s, const char *na
 
 static void text_table(struct truss *t, const struct table *table, bool final)
 {
-	if (table->program)
+	if (table->pid)
+		text_line(t, "process %d (%s):", table->pid, table->program);
+	else if (table->program)
 		text_line(t, "program %s:", table->program);
 	else if (!final)
 		text_line(t, "so far:");
@@ -386,6 +421,8 @@ static void json_table(struct truss *t, const struct table *table, bool final)
 			sts_json_add_string(&out, table->program);
 		else
 			sts_text_add(&out, "null");
+		if (table->pid)
+			sts_text_add(&out, ",\"pid\":%d", table->pid);
 		sts_text_add(&out, ",\"calls\":[");
 		for (size_t i = 0; i < table->n; i++) {
 			const struct truss_stat *s = table->rows[i];
@@ -402,19 +439,27 @@ static void json_table(struct truss *t, const struct table *table, bool final)
 	truss_json_end(t, &out);
 }
 
-/* Gather the rows of one program, or of all, and show them. */
-static void show_table(struct truss *t, const char *program, bool final)
+static bool belongs(const struct truss_stat *s, const struct key *group)
+{
+	return group->pid ? s->key.pid == group->pid
+			  : !group->program[0] || strcmp(s->key.program, group->program) == 0;
+}
+
+/* Gather the rows of a group, of which the pid, else the program, or else nothing is given, and show them. */
+static void show_table(struct truss *t, const struct key *group, bool final)
 {
 	struct truss_stat *merged = NULL, *s;
-	struct table table = {.program = program, .total.min = UINT64_MAX};
+	struct table table = {.pid = group->pid, .total.min = UINT64_MAX};
 	enum truss_sort sort = t->options.sort;
 
+	if (group->program[0])
+		table.program = group->program;
 	for (s = t->stats; s; s = s->hh.next) {
-		struct key key = s->key;
+		struct key key = {0};
 
-		if (program && strcmp(program, key.program) != 0)
+		if (!belongs(s, group))
 			continue;
-		memset(key.program, 0, sizeof key.program);
+		memcpy(key.call, s->key.call, sizeof key.call);
 		merge(find(&merged, &key), s);
 		merge(&table.total, s);
 	}
@@ -428,26 +473,61 @@ static void show_table(struct truss *t, const char *program, bool final)
 	else
 		text_table(t, &table, final);
 	free(table.rows);
+	free_classes(&table.total);
 	free_stats(&merged);
 }
 
-/* Whether an earlier row is of the same program. */
-static bool is_repeated(const struct truss *t, const struct truss_stat *s)
+/* One table for each process, or each program, in the order of their first calls. A single one is like the whole. */
+static void show_groups(struct truss *t, bool processes, bool final)
 {
-	for (const struct truss_stat *before = t->stats; before != s; before = before->hh.next)
-		if (strcmp(before->key.program, s->key.program) == 0)
-			return true;
-	return false;
+	struct truss_stat *groups = NULL, *s, *group;
+
+	for (s = t->stats; s; s = s->hh.next) {
+		struct key key = {0};
+
+		key.pid = processes ? s->key.pid : 0;
+		if (!processes)
+			memcpy(key.program, s->key.program, sizeof key.program);
+		group = find(&groups, &key);
+		/* The key is not this: what it ran last. */
+		snprintf(group->program, sizeof group->program, "%s", s->key.program);
+	}
+	if (HASH_COUNT(groups) == 1 && t->options.summaries & TRUSS_OF_ALL)
+		free_stats(&groups);
+	for (group = groups; group; group = group->hh.next) {
+		struct key key = {.pid = group->key.pid};
+
+		memcpy(key.program, group->program, sizeof key.program);
+		show_table(t, &key, final);
+	}
+	free_stats(&groups);
 }
 
 void truss_summary_show(struct truss *t, bool final)
 {
-	bool several = false;
+	if (t->options.summaries & TRUSS_OF_ALL)
+		show_table(t, &(struct key){0}, final);
+	if (t->options.summaries & TRUSS_OF_PROGRAMS)
+		show_groups(t, false, final);
+	if (t->options.summaries & TRUSS_OF_PROCESSES)
+		show_groups(t, true, final);
+}
 
-	for (const struct truss_stat *s = t->stats; s; s = s->hh.next)
-		several |= strcmp(s->key.program, t->stats->key.program) != 0;
-	show_table(t, NULL, final);
-	for (struct truss_stat *s = t->stats; several && s; s = s->hh.next)
-		if (!is_repeated(t, s))
-			show_table(t, s->key.program, final);
+int truss_summaries_parse(unsigned *ret, char *list)
+{
+	static const char *const names[] = {"all", "program", "process"};
+	char *save = NULL;
+	unsigned found = 0;
+
+	for (char *word = strtok_r(list, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+		size_t i = 0;
+
+		while (i < sizeof names / sizeof *names && strcmp(names[i], word) != 0)
+			i++;
+		if (i == sizeof names / sizeof *names)
+			return -EINVAL;
+		found |= 1u << i;
+	}
+	*ret = found;
+	return found ? 0 : -EINVAL;
 }

@@ -76,6 +76,9 @@ enum truss_sort {
 	TRUSS_SORT_MEDIAN,
 	TRUSS_SORT_P99
 };
+/* What is summed up. */
+enum { TRUSS_OF_ALL = 1 << 0, TRUSS_OF_PROGRAMS = 1 << 1, TRUSS_OF_PROCESSES = 1 << 2 };
+int truss_summaries_parse(unsigned *ret, char *list);
 /* -1: there is no such order. */
 int truss_sort_parse(const char *name);
 
@@ -149,9 +152,10 @@ struct truss_options {
 	bool only_count; /* -c */
 	enum truss_sort sort;
 	unsigned char columns[TRUSS_COLUMNS + 1];
-	unsigned interval; /* seconds between summaries, 0: none */
-	bool split;	   /* --split */
-	bool seccomp;	   /* --seccomp-bpf: say so if it is not used */
+	unsigned summaries; /* TRUSS_OF_* */
+	unsigned interval;  /* seconds between summaries, 0: none */
+	bool split;	    /* --split */
+	bool seccomp;	    /* --seccomp-bpf: say so if it is not used */
 	bool no_seccomp;
 	bool entries; /* --no-results */
 	enum truss_placement placement;
