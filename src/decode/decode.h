@@ -92,6 +92,17 @@ int sts_decode_signal_number(const char *name);
 /* "{si_signo=SIGCHLD, ...}" */
 void sts_decode_siginfo(const siginfo_t *info, struct sts_text *out);
 
+/* --- calls inside others ---------------------------------------------------------------- */
+
+enum sts_inner { STS_INNER_SOCKET, STS_INNER_IPC, STS_INNER_COUNT };
+/* The call that i386's socketcall or ipc makes, by what its first argument selects; NULL: none. */
+const char *sts_inner_name(enum sts_inner kind, uint64_t which);
+const char *sts_inner_outer(enum sts_inner kind);
+/* STS_INNER_COUNT: it is neither. *which_ret: 0 if the argument selects none. */
+enum sts_inner sts_inner_of(enum stasis_abi abi, uint64_t number, uint64_t argument, unsigned *which_ret);
+/* The name of a call, of the one inside where there is one; as stasis_syscall_name(). */
+const char *sts_call_name(const struct stasis_event_syscall *call);
+
 /* --- which calls --------------------------------------------------------------------- */
 
 /* More than any ABI has numbers. */
@@ -101,6 +112,7 @@ struct sts_call_filter {
 	bool given;				   /* false: all calls */
 	bool beyond;				   /* numbers that have no bit */
 	uint64_t bits[3][STS_FILTER_NUMBERS / 64]; /* x86-64, i386, x32 (without the ABI's bit) */
+	uint32_t inner[STS_INNER_COUNT];	   /* calls inside others, by what selects them */
 };
 /*
  * strace's expressions: "open,close", "%file", "/regex", "?name" (may be
@@ -109,6 +121,8 @@ struct sts_call_filter {
  */
 int sts_call_filter_parse(const char *expression, struct sts_call_filter *ret, const char **bad_ret);
 bool sts_call_filter_match(const struct sts_call_filter *filter, enum stasis_abi abi, uint64_t number);
+/* The same of a call with its arguments: one inside another counts for itself. */
+bool sts_call_filter_match_call(const struct sts_call_filter *filter, const struct stasis_event_syscall *call);
 /* The names of the calls that match, one after the other, *at beginning with 0; NULL: no more. */
 const char *sts_call_filter_next(const struct sts_call_filter *filter, size_t *at);
 

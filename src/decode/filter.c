@@ -43,10 +43,34 @@ static void set_bit(struct sts_call_filter *f, size_t column, size_t number)
 		f->bits[column][number / 64] |= UINT64_C(1) << number % 64;
 }
 
+/*
+ * A call inside another counts for itself; by its name socketcall stands for
+ * all that it makes, and in a set for what is none of them.
+ */
+static bool add_inner(struct sts_call_filter *f, unsigned columns, matches *match, const void *what)
+{
+	bool any = false;
+
+	for (enum sts_inner kind = 0; kind < STS_INNER_COUNT; kind++) {
+		bool all = match == is_same && is_same(what, sts_inner_outer(kind));
+
+		for (unsigned which = 0; which < 32; which++) {
+			const char *name = which ? sts_inner_name(kind, which) : sts_inner_outer(kind);
+
+			if (!all && !(name && match(what, name)))
+				continue;
+			any = true;
+			if (columns & 1u << STS_ABI_32)
+				f->inner[kind] |= UINT32_C(1) << which;
+		}
+	}
+	return any;
+}
+
 /* Add all calls that match; false: there are none. */
 static bool add_matching(struct sts_call_filter *f, unsigned columns, matches *match, const void *what)
 {
-	bool any = false;
+	bool any = add_inner(f, columns, match, what);
 
 	for (size_t column = 0; column < STS_ABI_COUNT; column++) {
 		const struct sts_call_table *table = &sts_call_tables[column];
@@ -67,6 +91,8 @@ static void add_all(struct sts_call_filter *f, unsigned columns)
 	for (size_t column = 0; column < STS_ABI_COUNT; column++)
 		if (columns & 1u << column)
 			memset(f->bits[column], 0xff, sizeof f->bits[column]);
+	if (columns & 1u << STS_ABI_32)
+		memset(f->inner, 0xff, sizeof f->inner);
 	f->beyond |= columns == ALL_COLUMNS;
 }
 
@@ -94,6 +120,7 @@ static bool add_regex(struct sts_call_filter *f, unsigned columns, const char *p
 static bool add_number(struct sts_call_filter *f, unsigned columns, const char *text)
 {
 	char *end;
+	unsigned which;
 	unsigned long number = strtoul(text, &end, 10);
 
 	if (*end || number >= STS_FILTER_NUMBERS)
@@ -101,6 +128,9 @@ static bool add_number(struct sts_call_filter *f, unsigned columns, const char *
 	for (size_t column = 0; column < STS_ABI_COUNT; column++)
 		if (columns & 1u << column)
 			set_bit(f, column, number);
+	enum sts_inner kind = sts_inner_of(STASIS_ABI_I386, number, 0, &which);
+	if (kind < STS_INNER_COUNT && columns & 1u << STS_ABI_32)
+		f->inner[kind] = UINT32_MAX;
 	return true;
 }
 
@@ -146,7 +176,22 @@ static void negate(struct sts_call_filter *f)
 	for (size_t column = 0; column < STS_ABI_COUNT; column++)
 		for (size_t i = 0; i < STS_FILTER_NUMBERS / 64; i++)
 			f->bits[column][i] = ~f->bits[column][i];
+	for (enum sts_inner kind = 0; kind < STS_INNER_COUNT; kind++)
+		f->inner[kind] = ~f->inner[kind];
 	f->beyond = !f->beyond;
+}
+
+/* A call that makes others is looked at if any of them is wanted. */
+static void add_outer(struct sts_call_filter *f)
+{
+	for (enum sts_inner kind = 0; kind < STS_INNER_COUNT; kind++) {
+		int64_t number = stasis_syscall_number(STASIS_ABI_I386, sts_inner_outer(kind));
+
+		if (number >= 0 && f->inner[kind])
+			set_bit(f, STS_ABI_32, (size_t)number);
+		else if (number >= 0)
+			f->bits[STS_ABI_32][number / 64] &= ~(UINT64_C(1) << number % 64);
+	}
 }
 
 int sts_call_filter_parse(const char *expression, struct sts_call_filter *ret, const char **bad_ret)
@@ -176,6 +221,7 @@ int sts_call_filter_parse(const char *expression, struct sts_call_filter *ret, c
 	}
 	if (negated)
 		negate(&filter);
+	add_outer(&filter);
 	*ret = filter;
 	return 0;
 }
@@ -192,6 +238,16 @@ bool sts_call_filter_match(const struct sts_call_filter *f, enum stasis_abi abi,
 	if (number >= STS_FILTER_NUMBERS)
 		return f->beyond;
 	return f->bits[column_of(abi)][number / 64] >> number % 64 & 1;
+}
+
+bool sts_call_filter_match_call(const struct sts_call_filter *f, const struct stasis_event_syscall *call)
+{
+	unsigned which;
+	enum sts_inner kind = sts_inner_of(call->abi, call->number, call->args[0], &which);
+
+	if (!f->given || kind == STS_INNER_COUNT)
+		return sts_call_filter_match(f, call->abi, call->number);
+	return f->inner[kind] >> which & 1;
 }
 
 const char *sts_call_filter_next(const struct sts_call_filter *f, size_t *at)

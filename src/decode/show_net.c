@@ -447,23 +447,15 @@ void sts_show_optval_out(struct sts_walk *w, const struct sts_value *v)
 /* The arguments are in memory, 32 bits each. */
 static const char *unpack_socketcall(struct sts_walk *w)
 {
-	static const struct {
-		const char *name;
-		int n;
-	} calls[] = {{NULL, 0},		{"socket", 3},	    {"bind", 3},	{"connect", 3},	   {"listen", 2},
-		     {"accept", 3},	{"getsockname", 3}, {"getpeername", 3}, {"socketpair", 4}, {"send", 4},
-		     {"recv", 4},	{"sendto", 6},	    {"recvfrom", 6},	{"shutdown", 2},   {"setsockopt", 5},
-		     {"getsockopt", 5}, {"sendmsg", 3},	    {"recvmsg", 3},	{"accept4", 4},	   {"recvmmsg", 5},
-		     {"sendmmsg", 4}};
+	static const uint8_t counts[] = {0, 3, 3, 3, 2, 3, 3, 3, 4, 4, 4, 6, 6, 2, 5, 5, 3, 3, 4, 5, 4};
 	uint64_t which = (uint32_t)w->args[0];
 	uint32_t args[6] = {0};
 
-	if (which == 0 || which >= sizeof calls / sizeof *calls ||
-	    !sts_read(w, w->args[1], args, 4 * (size_t)calls[which].n))
+	if (which == 0 || which >= sizeof counts || !sts_read(w, w->args[1], args, 4 * (size_t)counts[which]))
 		return NULL;
 	for (int i = 0; i < 6; i++)
 		w->args[i] = args[i];
-	return calls[which].name;
+	return sts_inner_name(STS_INNER_SOCKET, which);
 }
 
 static void set_args(struct sts_walk *w, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
@@ -501,43 +493,44 @@ static const char *unpack_ipc(struct sts_walk *w)
 	switch (a[0] & 0xffff) {
 	case 1:
 		set_args(w, a[1], a[4], a[2], 0, 0);
-		return "semop";
+		break;
 	case 2:
 		set_args(w, a[1], a[2], a[3], 0, 0);
-		return "semget";
+		break;
 	case 3:
 		unpack_semctl(w, a);
-		return "semctl";
+		break;
 	case 4:
 		set_args(w, a[1], a[4], a[2], a[5], 0);
-		return "semtimedop";
+		break;
 	case 11:
 		set_args(w, a[1], a[4], a[2], a[3], 0);
-		return "msgsnd";
+		break;
 	case 12:
 		unpack_msgrcv(w, a);
-		return "msgrcv";
+		break;
 	case 13:
 		set_args(w, a[1], a[2], 0, 0, 0);
-		return "msgget";
+		break;
 	case 14:
 		set_args(w, a[1], a[2], a[4], 0, 0);
-		return "msgctl";
+		break;
 	case 21:
 		set_args(w, a[1], a[4], a[2], 0, 0);
-		return "shmat";
+		break;
 	case 22:
 		set_args(w, a[4], 0, 0, 0, 0);
-		return "shmdt";
+		break;
 	case 23:
 		set_args(w, a[1], a[2], a[3], 0, 0);
-		return "shmget";
+		break;
 	case 24:
 		set_args(w, a[1], a[2], a[4], 0, 0);
-		return "shmctl";
+		break;
 	default:
 		return NULL;
 	}
+	return sts_inner_name(STS_INNER_IPC, a[0] & 0xffff);
 }
 
 void sts_unpack_call(struct sts_walk *w)

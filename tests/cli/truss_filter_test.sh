@@ -239,3 +239,69 @@ detached_body()
 	wait $pid || :
 	atf_check -o match:'^openat\(AT_FDCWD, "again", O_RDONLY <detached \.\.\.>$' cat err
 }
+
+sts_tc inner 30 "what i386's socketcall and ipc do is filtered by its own name, as strace does it" require.progs strace
+inner_body()
+{
+	target=$(sts_target inner-32) || exit $?
+	for set in socket listen '!socket' %network semget shmctl %ipc '/^(sem|list)' all; do
+		strace -e trace="$set" -o s.out "$target" || atf_fail "strace failed"
+		for seccomp in '' --no-seccomp; do
+			# shellcheck disable=SC2086 # words
+			"$STASIS" truss $seccomp -e event=none -e trace="$set" -o t.out "$target" || atf_fail "truss failed"
+			sed -n -E 's/^(socket|listen|sem|shm|ipc).*/&/p; s/ += / = /' s.out | sed -E 's/ += .*//' |
+				grep -E '^(socket|listen|sem|shm)' >s.calls
+			sed -E -e 's/^[0-9]+ +//' -e 's/ += .*//' t.out | grep -E '^(socket|listen|sem|shm)' >t.calls
+			# What is none of its calls strace shows otherwise.
+			grep -v '^socketcall' s.calls >s.known
+			grep -v '^socketcall' t.calls >t.known
+			atf_check diff s.known t.known
+		done
+	done
+	[ "$(wc -l <t.known)" -ge 5 ] || atf_fail "only $(wc -l <t.known) calls"
+	# By its name socketcall is all that it does.
+	"$STASIS" truss -e event=none -e trace=socketcall -o t.out "$target"
+	atf_check -o inline:'3\n' grep -c -E '(socket|listen|socketcall)\(' t.out
+	"$STASIS" truss -c -o t.out "$target"
+	atf_check -o match:' 2 +1 .* socket$' -o match:' listen$' -o match:' semget$' cat t.out
+}
+
+sts_tc path_root 30 "-P of a process in another root: by its names and by ours" require.user root
+path_root_body()
+{
+	target=$(sts_target rooted) || exit $?
+	mkdir -p root/dir
+	echo x >root/dir/file
+	echo x >root/other
+	ln -s /dir/file root/link
+	for path in /dir/file "$PWD/root/dir/file" '/d*/f*'; do
+		"$STASIS" truss -e event=none -e trace=open,openat,close -P "$path" -o t.out "$target" root || atf_fail "truss failed"
+		atf_check -o inline:'4\n' grep -c 'open.*file\|open.*link' t.out
+		atf_check -o inline:'1\n' grep -c close t.out
+		atf_check -s exit:1 grep other t.out
+	done
+	rm root/dir/new
+	"$STASIS" truss -e event=none -P /dir/new -o t.out "$target" root
+	atf_check -o match:'"new", O_RDONLY.O_CREAT' cat t.out
+	[ "$(wc -l <t.out)" -eq 2 ] || atf_fail "$(cat t.out)"
+}
+
+sts_tc x32 30 "x32's calls are told from x86-64's, whether the kernel has them or not"
+x32_body()
+{
+	target=$(sts_target inner) || exit $?
+	for seccomp in '' --no-seccomp; do
+		looks()
+		{
+			# shellcheck disable=SC2086 # words
+			"$STASIS" truss $seccomp -e event=none -q -e trace="$1" -o t.out "$target" || atf_fail "truss failed"
+			sed -E -e 's/^[0-9]+ +//' -e 's/ += .*//' t.out | tr '\n' ';' >t.calls
+		}
+		looks write
+		atf_check -o inline:'write(-1, "hello", 5);write(-1, "x", 1);' cat t.calls
+		looks write@x32,ioctl@64
+		atf_check -o inline:'write(-1, "hello", 5);' cat t.calls
+		looks ioctl@x32,write@64
+		atf_check -o inline:'ioctl(-1, TCGETS, NULL);write(-1, "x", 1);' cat t.calls
+	done
+}

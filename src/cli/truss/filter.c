@@ -10,10 +10,13 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "decode/tables.h"
+#include "util/cleanup.h"
 
 sts_show sts_show_fdset;
 
@@ -79,7 +82,37 @@ struct looker {
 	int depth;
 	int dirfd; /* the last one among the arguments */
 	bool found;
+	char root[PATH_MAX]; /* the process's, if it is not ours */
 };
+
+/* Of a path as we see it, how the process sees it, which has a root of its own; NULL: not at all. */
+static const char *seen_from_root(const struct looker *l, const char *path)
+{
+	size_t n = strlen(l->root);
+
+	if (n == 0 || strncmp(path, l->root, n) != 0 || (path[n] != '/' && path[n] != '\0'))
+		return NULL;
+	return path[n] ? path + n : "/";
+}
+
+/* As we see it, or as the process does. */
+static bool matches(const struct looker *l, const char *path)
+{
+	const char *seen = seen_from_root(l, path);
+
+	return truss_paths_match(&l->options->paths, path) || (seen && truss_paths_match(&l->options->paths, seen));
+}
+
+static void find_root(struct looker *l)
+{
+	char link[64];
+
+	snprintf(link, sizeof link, "/proc/%d/root", l->source->pid);
+	ssize_t n = readlink(link, l->root, sizeof l->root - 1);
+	l->root[n > 0 ? n : 0] = '\0';
+	if (strcmp(l->root, "/") == 0)
+		l->root[0] = '\0';
+}
 
 static bool fd_path(const struct looker *l, int fd, char path[PATH_MAX])
 {
@@ -107,19 +140,38 @@ static void look_at_fd(struct looker *l, int fd)
 		return;
 	l->found = l->found || truss_fds_match(&l->options->fds, fd);
 	if (!l->found && l->options->paths.n > 0 && fd_path(l, fd, path))
-		l->found = truss_paths_match(&l->options->paths, path);
+		l->found = matches(l, path);
+}
+
+/* realpath(3), where links and ".." lead as they do for the process. */
+static bool real_path(const struct looker *l, const char *path, char real[PATH_MAX])
+{
+	const char *seen = seen_from_root(l, path);
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+	char link[64];
+
+	if (!seen)
+		return realpath(path, real) != NULL;
+	_cleanup_close_ int root = open(l->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int file = root < 0 ? -1 : (int)syscall(SYS_openat2, root, seen, &how, sizeof how);
+	if (file < 0)
+		return false;
+	snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+	ssize_t n = readlink(link, real, PATH_MAX - 1);
+	real[n > 0 ? n : 0] = '\0';
+	return n > 0;
 }
 
 /* As it really is; of a name that does not exist (yet) the folder. */
-static bool resolve(char *path, char real[PATH_MAX])
+static bool resolve(const struct looker *l, char *path, char real[PATH_MAX])
 {
-	if (realpath(path, real))
+	if (real_path(l, path, real))
 		return true;
 	char *slash = strrchr(path, '/');
 	if (!slash)
 		return false;
 	*slash = '\0';
-	bool found = realpath(slash > path ? path : "/", real) != NULL;
+	bool found = real_path(l, slash > path ? path : "/", real);
 	*slash = '/';
 	size_t n = found ? strlen(real) : 0;
 	return found && (size_t)snprintf(real + n, PATH_MAX - n, "%s%s", n > 1 ? "/" : "", slash + 1) < PATH_MAX - n;
@@ -135,9 +187,8 @@ static void look_at_path(struct looker *l, const struct stasis_decode_item *item
 	l->found = truss_paths_match(&l->options->paths, given);
 	if (l->found || (given[0] != '/' && !fd_path(l, l->dirfd, folder)))
 		return;
-	snprintf(path, sizeof path, "%s%s%s", folder, given[0] == '/' ? "" : "/", given);
-	l->found = truss_paths_match(&l->options->paths, path) ||
-		   (resolve(path, real) && truss_paths_match(&l->options->paths, real));
+	snprintf(path, sizeof path, "%s%s%s", given[0] == '/' ? l->root : folder, given[0] == '/' ? "" : "/", given);
+	l->found = matches(l, path) || (resolve(l, path, real) && matches(l, real));
 }
 
 static const struct sts_type *type_of(const struct looker *l, const struct stasis_decode_item *item)
@@ -188,11 +239,13 @@ static void look(void *arg, const struct stasis_decode_item *item)
 bool truss_call_looks_for(struct truss_source *source, const struct truss_call *call,
 			  const struct truss_options *options, bool leaving)
 {
-	struct looker l = {options, source, sts_call_find(call->data.abi, call->data.number), 0, AT_FDCWD, false};
+	struct looker l = {options, source, sts_call_find(call->data.abi, call->data.number), .dirfd = AT_FDCWD};
 	struct stasis_decode_sink sink = {look, &l};
 
 	if (!truss_options_look(options))
 		return true;
+	if (options->paths.n > 0)
+		find_root(&l);
 	/* A walk of its own: it shall not disturb that of the text. Paths are whole, arrays as long as they are. */
 	struct truss_call copy = {.data = call->data};
 	struct stasis_decode *d = truss_decoder(source, &copy, options);

@@ -121,7 +121,7 @@ static void begin_call(struct truss *t, struct truss_lwp *lwp, struct truss_sour
 {
 	struct truss_call *call = &lwp->call;
 
-	if (!sts_call_filter_match(&t->options.calls, data->abi, data->number))
+	if (!sts_call_filter_match_call(&t->options.calls, data))
 		return;
 	call->data = *data;
 	call->start = truss_now();

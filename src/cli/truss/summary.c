@@ -129,7 +129,7 @@ void truss_summary_add(struct truss *t, struct truss_lwp *lwp)
 
 	snprintf(key.program, sizeof key.program, "%s", truss_comm(lwp));
 	key.pid = t->options.summaries & TRUSS_OF_PROCESSES ? lwp->pid : 0;
-	snprintf(key.call, sizeof key.call, "%s", stasis_syscall_name(call->data.abi, call->data.number));
+	snprintf(key.call, sizeof key.call, "%s", sts_call_name(&call->data));
 	struct truss_stat *s = find(&t->stats, &key);
 	s->calls++;
 	s->errors += call->data.is_error;
