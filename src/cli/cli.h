@@ -30,8 +30,8 @@ int sts_output_end(int status);
  * signal, but with no second core. The status to end with. */
 int sts_end_like(int wait_status);
 
-/* --color=WHEN, NO_COLOR, CLICOLOR_FORCE, CLICOLOR, TERM=dumb; decided on the stream written to. when: NULL for the default. -1: unknown
- * WHEN. */
+/* --color=WHEN, NO_COLOR, CLICOLOR_FORCE, CLICOLOR, TERM=dumb; decided on the stream written to. when: NULL for the
+ * default. -1: unknown WHEN. */
 int sts_color_wanted(const char *when, FILE *stream);
 
 #endif

@@ -269,6 +269,7 @@ static void on_exec(struct truss *t, struct truss_lwp *leader, const struct stas
 	pid_t former = e->data.exec.former_tid;
 
 	leader->comm_known = false;
+	truss_daemon_exec(t, e);
 	truss_lwp_identify(t, leader);
 	leader->spawned = false;
 	truss_delay_forget(t, leader);
@@ -607,9 +608,9 @@ static int trace(struct truss *t)
 		sts_complain_error("truss", t->session, r);
 		return STS_EXIT_FAILURE;
 	}
-	if (!t->options.command)
+	if (!t->options.command || t->options.daemon)
 		truss_seccomp_ask(t, NULL, NULL);
-	r = t->options.command ? launch(t) : attach(t);
+	r = t->options.daemon ? truss_daemon_attach(t) : t->options.command ? launch(t) : attach(t);
 	if (r != 0)
 		return r;
 	t->began = truss_now();
@@ -681,6 +682,11 @@ int sts_cmd_truss(int argc, char **argv)
 		truss_options_free(&t.options);
 		return status;
 	}
+	status = t.options.daemon ? truss_daemon_begin(&t) : 0;
+	if (status < 0) {
+		sts_complain("truss", "%s", strerror(-status));
+		return STS_EXIT_FAILURE;
+	}
 	status = open_all(&t);
 	if (status == 0)
 		status = trace(&t);
@@ -700,5 +706,5 @@ int sts_cmd_truss(int argc, char **argv)
 	truss_follow_free(&t);
 	free(t.buffer);
 	truss_options_free(&t.options);
-	return status == 0 && t.command_done ? sts_end_like(t.command_status) : status;
+	return status == 0 && t.command_done && !t.options.daemon ? sts_end_like(t.command_status) : status;
 }

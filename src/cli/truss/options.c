@@ -68,6 +68,8 @@ static const char usage[] =
 	"  -n, -i                   show the number of a call, where it is made\n"
 	"  -ff                      with -o FILE: a file for each thread, FILE.TID\n"
 	"  -A, --output-append-mode append to the file\n"
+	"  -D, -DD, -DDD, --daemonize=WHERE  the command is the caller's child, and truss a grandchild;\n"
+	"                           in a process group or session of its own\n"
 	"  -u, --user=NAME          run the command as this user, with all their groups\n"
 	"      --kill-on-exit       when tracing ends, kill what is attached instead of letting it go\n"
 	"      --syscall-limit=N    let all go once N calls were shown\n"
@@ -106,7 +108,8 @@ enum {
 	OPT_ABBREV,
 	OPT_DECODE_FDS,
 	OPT_NO_FOLD,
-	OPT_SUMMARY_BY
+	OPT_SUMMARY_BY,
+	OPT_DAEMON
 };
 
 static const struct option long_options[] = {
@@ -126,8 +129,8 @@ static const struct option long_options[] = {
 	{"version", no_argument, NULL, 'V'},
 	{"strings-in-hex", optional_argument, NULL, OPT_HEX},
 	{"detach-on", required_argument, NULL, 'b'},
-	{"daemonize", optional_argument, NULL, 'D'},
-	{"daemonized", optional_argument, NULL, 'D'},
+	{"daemonize", optional_argument, NULL, OPT_DAEMON},
+	{"daemonized", optional_argument, NULL, OPT_DAEMON},
 	{"debug", no_argument, NULL, 'd'},
 	{"interruptible", required_argument, NULL, 'I'},
 	{"summary-syscall-overhead", required_argument, NULL, 'O'},
@@ -477,6 +480,24 @@ static int set_call_limit(struct truss_options *o, char *text)
 	return GO_ON;
 }
 
+static int set_daemon(struct truss_options *o, char *where)
+{
+	static const struct {
+		const char *name;
+		enum truss_daemon daemon;
+	} names[] = {{"grandchild", TRUSS_DAEMON_GRANDCHILD},
+		     {"pgroup", TRUSS_DAEMON_GROUP},
+		     {"pgrp", TRUSS_DAEMON_GROUP},
+		     {"session", TRUSS_DAEMON_SESSION}};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(where ? where : "grandchild", names[i].name) == 0) {
+			o->daemon = names[i].daemon;
+			return GO_ON;
+		}
+	return sts_usage_error("truss", "--daemonize is grandchild, pgroup or session, not '%s'", where);
+}
+
 static int set_user(struct truss_options *o, char *name)
 {
 	o->user = name;
@@ -553,6 +574,7 @@ static const struct {
 	{OPT_COLOR, set_color},
 	{'a', set_column},
 	{'u', set_user},
+	{OPT_DAEMON, set_daemon},
 	{OPT_HEX, set_hex},
 	{OPT_LIMIT, set_call_limit},
 };
@@ -582,6 +604,9 @@ static int other_option(struct truss_options *o, int option)
 		return GO_ON;
 	case 'x':
 		return add_hex(o);
+	case 'D':
+		o->daemon += o->daemon < TRUSS_DAEMON_SESSION;
+		return GO_ON;
 	case 'y':
 		o->fd_kinds = o->fd_kinds ? TRUSS_FD_ALL : TRUSS_FD_PATH;
 		return GO_ON;
@@ -644,6 +669,8 @@ static int check(const struct truss_options *o)
 	if (o->separately && o->output && (o->json || o->chrome || o->count || o->tree || o->split))
 		return sts_usage_error(
 			"truss", "-ff does not go with --json, --format=chrome-trace, -c, -C, --tree and --split");
+	if (o->daemon && (!o->command || o->user))
+		return sts_usage_error("truss", "-D needs a command, and does not go with -u");
 	if (o->user && !o->command)
 		return sts_usage_error("truss", "-u needs a command");
 	if ((o->interval || o->summaries) && !o->count)

@@ -12,7 +12,6 @@ static const struct {
 	      "the tracing of attached processes"},
 	{'O', "-O (--summary-syscall-overhead) is not supported: no cost is guessed and taken off"},
 	{'X', "-X (--const-print-style) is not supported: use --json, whose values have number and name both"},
-	{'D', "-D (--daemonize) is not supported: run the command, and truss -p PID beside it"},
 	{'Y', "-Y (--decode-pids=comm) is not supported: use --json, whose records have the thread's name"},
 	{TRUSS_REFUSE_PIDNS, "--decode-pids is not supported: use --json, whose records have the thread's name"},
 	{TRUSS_REFUSE_TIPS, "--tips is not supported: see stasis-truss(1), EXAMPLES"},

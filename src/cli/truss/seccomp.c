@@ -74,7 +74,7 @@ static const char *obstacle(const struct truss_options *o)
 {
 	if (o->no_seccomp)
 		return "--no-seccomp";
-	if (!o->command)
+	if (!o->command || o->daemon)
 		return "a running process can be given none";
 	if (o->call_limit)
 		return "whom --syscall-limit lets go would keep it, and have nobody to answer their calls";

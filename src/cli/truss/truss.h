@@ -26,6 +26,8 @@
 
 enum truss_clock { TRUSS_CLOCK_NONE, TRUSS_CLOCK_DAY, TRUSS_CLOCK_UNIX };
 
+enum truss_daemon { TRUSS_DAEMON_NONE, TRUSS_DAEMON_GRANDCHILD, TRUSS_DAEMON_GROUP, TRUSS_DAEMON_SESSION };
+
 enum truss_placement { TRUSS_PLACE_AUTO, TRUSS_PLACE_SHARED, TRUSS_PLACE_FREE };
 
 /* Paths as given and as they really are; each may be a glob. */
@@ -140,10 +142,11 @@ struct truss_options {
 	bool follows;	 /* -f was given */
 	bool separately; /* -ff: a file for each LWP */
 	bool no_fold;
-	bool calls_named;	/* -e trace says which, not which not */
-	bool numbers, pointers; /* -n, -i: before each call */
-	unsigned result_column; /* -a */
-	const char *user;	/* -u */
+	enum truss_daemon daemon; /* -D */
+	bool calls_named;	  /* -e trace says which, not which not */
+	bool numbers, pointers;	  /* -n, -i: before each call */
+	unsigned result_column;	  /* -a */
+	const char *user;	  /* -u */
 	bool json;
 	bool chrome;	 /* --format=chrome-trace */
 	unsigned stacks; /* -k: 1, with lines of the source 2 */
@@ -342,6 +345,10 @@ struct truss {
 	int command_status; /* wait(2) status */
 	bool command_done;
 	bool launch_shown; /* its execve */
+	/* -D: what lets it go on, events that are wanted of it once it is what it shall be, whether it is. */
+	int command_go;
+	struct stasis_event_mask command_mask;
+	bool command_begun;
 	struct truss_place place;
 	int64_t hold;		   /* nanoseconds that the LWP which reports now shall rest, -1: none */
 	struct truss_lwp *delayed; /* in the order of their turns */
@@ -432,6 +439,11 @@ void truss_follow_family(struct truss *t);
 void truss_follow_free(struct truss *t);
 /* 0: not to be known. */
 pid_t truss_parent_of(pid_t pid);
+
+/* -D: returns in a process that shall trace, never in the caller's; take hold of the command; it execs. */
+int truss_daemon_begin(struct truss *t);
+int truss_daemon_attach(struct truss *t);
+void truss_daemon_exec(struct truss *t, const struct stasis_event *e);
 
 /* -u: who the command runs as. false: said why not. What is allocated belongs to opts, and goes with the second. */
 bool truss_user_set(const char *user, struct stasis_spawn_opts *opts);
