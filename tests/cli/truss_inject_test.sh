@@ -177,8 +177,9 @@ sts_tc delay_end 60 "tracing that ends lets the delayed go" require.progs /usr/b
 delay_end_body()
 {
 	mkfifo go
-	sh -c 'umask 0123; read line <go; umask >said; exit 5' &
+	sh -c 'umask 0123; echo >masked; read line <go; umask >said; exit 5' &
 	pid=$!
+	sts_await test -s masked
 	"$STASIS" truss -e inject=umask:delay_enter=1000s:retval=7 -o t.out -p $pid 2>err &
 	tracer=$!
 	sts_await grep -q "^TracerPid:[[:space:]]$tracer$" /proc/$pid/status
