@@ -67,3 +67,28 @@ summary_body()
 	summary
 	summary -e trace=getppid
 }
+
+# peak CALLS OPTION...: the most memory, in KiB, that a trace of so many calls has taken: its tracer's.
+peak()
+{
+	n=$1
+	shift
+	"$STASIS" truss -o /dev/null "$@" sh -c '"$0" 1 "$1"
+		sed -n "s/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p" "/proc/$(sed -n "s/^TracerPid:[^0-9]*//p" /proc/$$/status)/status" >peak' \
+		"$target" "$n" && cat peak
+}
+
+sts_tc memory 900 "memory does not grow with the calls"
+memory_body()
+{
+	target=$(sts_target many) || exit $?
+	# Ten million in a run of full length.
+	many=$((calls < 62500 ? 16 * calls : 160 * calls))
+	for options in '' --json -c '-c -e trace=getppid' '-y --tree'; do
+		# shellcheck disable=SC2086 # words
+		few_peak=$(peak $((many / 20)) $options) && many_peak=$(peak $many $options) ||
+			atf_fail "truss failed"
+		echo "${options:-text}: $few_peak KiB, $many_peak KiB with $many calls"
+		[ "$many_peak" -lt $((few_peak + 512)) ] || atf_fail "$options: from $few_peak to $many_peak KiB"
+	done
+}
