@@ -16,6 +16,7 @@
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/time.h>
+#include <linux/fs.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/xattr.h>
@@ -345,8 +346,23 @@ static void watching(void)
 	close(e);
 }
 
+static void file_flags(void)
+{
+	struct fsxattr attributes = {
+		.fsx_xflags = FS_XFLAG_NODUMP | FS_XFLAG_SYNC, .fsx_extsize = 5, .fsx_projid = 0x77};
+	int flags = FS_IMMUTABLE_FL | FS_NODUMP_FL | FS_NOCOW_FL, fd = open(".", O_RDONLY | O_DIRECTORY);
+
+	ioctl(-1, FS_IOC_SETFLAGS, &flags);
+	ioctl(fd, FS_IOC_GETFLAGS, &flags);
+	ioctl(-1, FS_IOC_FSSETXATTR, &attributes);
+	ioctl(fd, FS_IOC_FSGETXATTR, &attributes);
+	ioctl(-1, FS_IOC_FSGETXATTR, NULL);
+	close(fd);
+}
+
 void calls_files(void)
 {
+	file_flags();
 	attributes();
 	statx_whole();
 	names();

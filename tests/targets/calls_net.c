@@ -6,9 +6,11 @@
 #include <linux/if_packet.h>
 #include <linux/netlink.h>
 #include <net/ethernet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -143,8 +145,23 @@ static void options(void)
 	close(s);
 }
 
+static void interfaces(void)
+{
+	struct ifreq request = {.ifr_name = "lo"};
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+
+	ioctl(s, SIOCGIFINDEX, &request);
+	ioctl(s, SIOCGIFFLAGS, &request);
+	ioctl(-1, SIOCSIFFLAGS, &request);
+	ioctl(s, SIOCGIFMTU, &request);
+	ioctl(-1, SIOCSIFMTU, &request);
+	ioctl(-1, SIOCGIFINDEX, NULL);
+	close(s);
+}
+
 void calls_net(void)
 {
+	interfaces();
 	making();
 	addresses();
 	talking();

@@ -246,6 +246,13 @@ static void objects(void)
 
 	shmget(IPC_PRIVATE, 0, IPC_CREAT | 0600);
 	shmctl(-1, IPC_RMID, NULL);
+	shmctl(-1, SHM_LOCK, NULL);
+	shmctl(-1, 13 /* SHM_STAT */, NULL);
+	semctl(-1, 2, GETVAL, NULL);
+	semctl(-1, 2, SETALL, NULL);
+	msgctl(-1, 11 /* MSG_STAT */, NULL);
+	shmget(IPC_PRIVATE, 0, IPC_CREAT | SHM_HUGETLB | 21 << 26 | 0600);
+	semget(5, -1, IPC_CREAT | IPC_EXCL | 0640);
 	shmget(0x1234, 1, 0);
 	shmat(-1, NULL, SHM_RDONLY);
 	shmdt((void *)8);
