@@ -140,6 +140,8 @@ static bool settle_unreachable(struct stasis_session *s)
 
 	for (lwp = TAILQ_FIRST(&s->expected); lwp; lwp = next) {
 		next = TAILQ_NEXT(lwp, in_expected);
+		if (sts_first_overdue(lwp, now))
+			return true;
 		if (now - lwp->expected_since < UNREACHABLE_AFTER_MS || !lwp->process)
 			continue;
 		lwp->expected_since = now;

@@ -109,6 +109,7 @@ static void on_interrupt(struct sts_lwp *lwp)
 	}
 	sts_step_over_end(lwp);
 	p->disposition_known = false;
+	lwp->breaks++;
 	/* Only who listened in the stop hears of its end here; others were interrupted by us, perhaps before it. */
 	if (p->job_stopped && lwp->run == STS_RUN_LISTEN) {
 		p->job_stopped = false;
@@ -338,6 +339,8 @@ static void route(struct stasis_session *s, struct sts_lwp *lwp, const struct st
 	}
 	bool first = is_first_stop(lwp, report);
 
+	if (report->kind != STS_REPORT_INTERRUPT)
+		lwp->breaks = 0;
 	come_to_rest(lwp, report);
 	sts_step_hide(lwp);
 	if (first || !lwp->process)

@@ -75,6 +75,7 @@ struct sts_lwp {
 	enum sts_run run; /* how it was set going last */
 	bool stepping;	  /* a STEP event is due */
 	bool interrupted; /* interrupt sent, not seen */
+	unsigned breaks;  /* stops in a row that were interrupts of ours and nothing else */
 	int pass_once;	  /* signal that we queued for the user: no report */
 
 	bool at_breakpoint;	       /* hit at this PC was accounted for: pass over it */
@@ -195,6 +196,7 @@ struct sts_process {
 	bool launched;
 	bool leader_untraced;	     /* dead leader met at attach */
 	bool memory_shared;	     /* born with CLONE_VM and not exec'ed yet */
+	struct sts_lwp *first;	     /* runs alone until it tells of a signal that it was kept from: sts_process_settle() */
 	struct sts_node *birth_node; /* the parent's event of our birth, not ready yet: ours come after it */
 	enum stasis_death_policy death;
 	bool exit_kill;
@@ -371,6 +373,7 @@ void sts_node_unlink(struct sts_node *node);
 void sts_lwp_settle(struct sts_lwp *lwp);
 void sts_process_settle(struct sts_process *p);
 void sts_space_settle(struct sts_space *space);
+bool sts_first_overdue(struct sts_lwp *lwp, int64_t now_ms); /* true: the others go on without its word */
 bool sts_lwp_resume(struct sts_lwp *lwp, enum sts_run run, int signal); /* the bare act; false: gone */
 bool sts_lwp_gone(struct sts_lwp *lwp, int error);			/* -ESRCH: mark it vanishing */
 int sts_regs_load(struct sts_lwp *lwp);

@@ -36,7 +36,8 @@ static bool gated(const struct sts_lwp *lwp)
 {
 	const struct sts_process *p = lwp->process;
 
-	return p->stopping || p->held || p->attaching || (p->space->stepper && p->space->stepper != lwp);
+	return p->stopping || p->held || p->attaching || (p->space->stepper && p->space->stepper != lwp) ||
+	       (p->first && p->first != lwp);
 }
 
 static enum sts_run how_to_run(struct sts_lwp *lwp)
@@ -144,9 +145,61 @@ void sts_lwp_settle(struct sts_lwp *lwp)
 		go(lwp);
 }
 
+/*
+ * An LWP that was interrupted before it had the CPU has not looked at its signals
+ * yet, and the kernel shows our interrupts before them. Beside one that has events
+ * without end it may never get to. So after some stops of that kind it is asked
+ * what waits for it, and if there is something, runs alone until it has told.
+ */
+#define BREAKS_BORNE 16
+#define FIRST_MS 10
+
+static struct sts_lwp *kept_from_signal(struct sts_process *p)
+{
+	struct sts_lwp *lwp;
+
+	TAILQ_FOREACH(lwp, &p->lwps, in_process)
+	{
+		if (lwp->breaks < BREAKS_BORNE || lwp->state != STS_LWP_RESTING || lwp->at_breakpoint || stays(lwp))
+			continue;
+		lwp->breaks = 0;
+		if (sts_os_signal_due(lwp->tid) == 1)
+			return lwp;
+	}
+	return NULL;
+}
+
+static void first_go(struct sts_process *p)
+{
+	struct sts_lwp *lwp = p->first;
+
+	sts_expect(p->session, lwp);
+	sts_lwp_settle(lwp);
+	if (!p->first || lwp->state == STS_LWP_RUNNING)
+		return;
+	p->first = NULL; /* something holds it: nobody is to wait for that */
+	sts_unexpect(p->session, lwp);
+}
+
+/* The signal may have been taken by a call that waits for it, which tells nobody. */
+bool sts_first_overdue(struct sts_lwp *lwp, int64_t now_ms)
+{
+	struct sts_process *p = lwp->process;
+
+	if (!p || p->first != lwp || now_ms - lwp->expected_since < FIRST_MS)
+		return false;
+	p->first = NULL;
+	sts_unexpect(lwp->session, lwp);
+	sts_process_settle(p);
+	return true;
+}
+
 void sts_process_settle(struct sts_process *p)
 {
 	struct sts_lwp *lwp, *next;
+
+	if (!p->first && p->n_lwps > 1 && (p->first = kept_from_signal(p)))
+		first_go(p);
 
 	TAILQ_FOREACH(lwp, &p->lwps, in_process)
 	if (lwp->at_breakpoint && lwp->state == STS_LWP_RESTING && !p->releasing && !stays(lwp))

@@ -77,8 +77,14 @@ void sts_lwp_rename(struct stasis_session *s, struct sts_lwp *lwp, pid_t tid)
 
 void sts_lwp_state_set(struct sts_lwp *lwp, enum sts_lwp_state state)
 {
-	if (lwp->process)
-		lwp->process->n_moving += is_moving(state) - is_moving(lwp->state);
+	struct sts_process *p = lwp->process;
+
+	if (p)
+		p->n_moving += is_moving(state) - is_moving(lwp->state);
+	if (p && p->first == lwp && state != STS_LWP_RUNNING) {
+		p->first = NULL;
+		p->space->resettle = true;
+	}
 	lwp->state = state;
 	if (state == STS_LWP_EXITING && !lwp->exiting_listed) {
 		LIST_INSERT_HEAD(&lwp->session->exiting, lwp, in_exiting);

@@ -94,6 +94,9 @@ int sts_os_sigmask_set(pid_t tid, uint64_t mask);
 /* Does a trap (SIGTRAP raised by the CPU) wait for this LWP? 1 or 0. */
 int sts_os_trap_pending(pid_t tid);
 
+/* Does a signal that it does not block wait for this LWP, or for any of its process? 1 or 0. */
+int sts_os_signal_due(pid_t tid);
+
 /* Why a SIGTRAP stop came. */
 enum sts_trap {
 	STS_TRAP_NONE,	/* not the CPU's: somebody sent the signal */

@@ -6,6 +6,7 @@
  */
 #include "drive.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -249,6 +250,57 @@ static void to_busy(const struct account *acc)
 static void let_on(const struct account *acc, const struct stasis_event *ev)
 {
 	STS_OK_S(acc->a.s, stasis_resume_lwp(acc->a.s, ev->tid, STASIS_CONTINUE, STASIS_SIGNAL_KEEP));
+}
+
+/* How many events are told before the first signal of this thread. */
+static unsigned told_before_signal(struct account *acc, unsigned t, unsigned most, unsigned *hits)
+{
+	struct stasis_event ev = {0};
+	unsigned told = 0;
+
+	signal_thread(acc, (pid_t)actor_counter(&acc->a, ACTOR_TID + t));
+	for (;; told++) {
+		sts_next_event(acc->a.s, acc->a.pid, &ev);
+		*hits += ev.kind == STASIS_EVENT_BREAKPOINT;
+		sts_resume(acc->a.s, acc->a.pid);
+		if (ev.kind == STASIS_EVENT_SIGNAL)
+			return told;
+		ATF_REQUIRE_MSG(told < most, "%u breakpoints were met before a signal was told", told);
+	}
+}
+
+/*
+ * An LWP that is interrupted before it had the CPU shows that, and its signal the
+ * next time at the earliest. It is asked when that has happened sixteen times.
+ * (Only the first signal of each thread counts: the next waits for the handler,
+ * and that for the CPU.)
+ */
+STS_TC_BOTH(signals_beside_hits, 60,
+	    "a thread's signal is told soon while another meets one breakpoint after the other")
+{
+	enum { MOST = 24, CALLS = THREADS * (MOST + 1), REPEATS = 8 };
+	unsigned longest = 0;
+
+	for (unsigned i = 0; i < REPEATS; i++) {
+		struct account acc;
+		unsigned hits = 0;
+
+		begin(&acc, "actor");
+		plant(&acc, ACTOR_FUNCTION);
+		actor_tell(&acc.a, "call %d", CALLS);
+		for (unsigned t = 0; t < THREADS; t++) {
+			unsigned told = told_before_signal(&acc, t, MOST, &hits);
+
+			longest = told > longest ? told : longest;
+		}
+		for (; hits < CALLS; hits++) {
+			sts_expect_event(acc.a.s, STASIS_EVENT_BREAKPOINT, NULL);
+			sts_resume(acc.a.s, acc.a.pid);
+		}
+		actor_done(&acc.a);
+		finish(&acc);
+	}
+	fprintf(stderr, "at most %u events were told before a signal\n", longest);
 }
 
 /*

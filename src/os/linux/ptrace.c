@@ -105,10 +105,11 @@ int sts_os_sigmask_set(pid_t tid, uint64_t mask)
 	return sts_ptrace(PTRACE_SETSIGMASK, tid, sizeof mask, (unsigned long)&mask);
 }
 
-int sts_os_trap_pending(pid_t tid)
+/* 1 if a signal of a queue is such, 0 if none. */
+static int queue_has(pid_t tid, unsigned flags, bool (*is_such)(const siginfo_t *info, uint64_t mask), uint64_t mask)
 {
 	siginfo_t queue[8];
-	struct __ptrace_peeksiginfo_args args = {.nr = 8};
+	struct __ptrace_peeksiginfo_args args = {.nr = 8, .flags = flags};
 
 	for (;;) {
 		long n = syscall(SYS_ptrace, PTRACE_PEEKSIGINFO, tid, &args, queue);
@@ -116,10 +117,36 @@ int sts_os_trap_pending(pid_t tid)
 		if (n <= 0)
 			return n < 0 ? -errno : 0;
 		for (long i = 0; i < n; i++)
-			if (queue[i].si_signo == SIGTRAP && sts_os_trap_kind(&queue[i]) != STS_TRAP_NONE)
+			if (is_such(&queue[i], mask))
 				return 1;
 		args.off += n;
 	}
+}
+
+static bool is_trap(const siginfo_t *info, uint64_t mask)
+{
+	(void)mask;
+	return info->si_signo == SIGTRAP && sts_os_trap_kind(info) != STS_TRAP_NONE;
+}
+
+int sts_os_trap_pending(pid_t tid)
+{
+	return queue_has(tid, 0, is_trap, 0);
+}
+
+static bool is_unblocked(const siginfo_t *info, uint64_t mask)
+{
+	return !(mask >> (info->si_signo - 1) & 1);
+}
+
+int sts_os_signal_due(pid_t tid)
+{
+	uint64_t mask;
+	int r = sts_os_sigmask_get(tid, &mask);
+
+	if (r == 0)
+		r = queue_has(tid, 0, is_unblocked, mask);
+	return r != 0 ? r : queue_has(tid, PTRACE_PEEKSIGINFO_SHARED, is_unblocked, mask);
 }
 
 enum sts_trap sts_os_trap_kind(const siginfo_t *info)
