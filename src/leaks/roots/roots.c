@@ -305,6 +305,35 @@ static void give_tls(struct walk *w, const struct sts_mapping *m)
 	}
 }
 
+/* Where the result of a thread is that has been joined: whoever wanted it has it. 0 if it was not, or is not known. */
+static uintptr_t stale_result(const struct sts_roots *r, const struct sts_mapping *m, uintptr_t descriptor)
+{
+	enum { JOINED = -1 };
+
+	if (r->result_offset == 0 || descriptor + r->result_offset + sizeof(uintptr_t) > m->end ||
+	    *(const int32_t *)(descriptor + r->tid_offset) != JOINED)
+		return 0;
+	return descriptor + r->result_offset;
+}
+
+/* A stack that libc keeps, with the rest of what it knows of the thread: that may be used again. */
+static void walk_ended(struct walk *w, const struct sts_mapping *m, uintptr_t descriptor)
+{
+	uintptr_t result = stale_result(w->roots, m, descriptor);
+
+	if (w->dead) {
+		give_uncut(w, m->start, descriptor);
+		if (result != 0)
+			give_uncut(w, result, result + sizeof(result));
+		return;
+	}
+	if (result != 0) {
+		give_uncut(w, descriptor, result);
+		descriptor = result + sizeof(result);
+	}
+	give_uncut(w, descriptor, m->end);
+}
+
 /* Memory that was made read-only since may hold some too; code does not. */
 static bool holds_pointers(const struct sts_mapping *m)
 {
@@ -318,13 +347,15 @@ static void walk_mapping(struct walk *w, const struct sts_mapping *m)
 	uintptr_t live = m->start, sp = stack_in_use(w->roots, m);
 
 	w->mapping = m;
-	if (sp != 0)
+	if (sp != 0) {
 		live = sp - m->start > RED_ZONE ? (sp - RED_ZONE) & ~(uintptr_t)7 : m->start;
-	else if ((sp = ended_thread(w->roots, m)) != 0)
-		live = sp; /* its result may not have been taken yet */
+	} else if ((sp = ended_thread(w->roots, m)) != 0) {
+		walk_ended(w, m, sp);
+		return;
+	}
 	if (w->dead)
 		give_uncut(w, m->start, live);
-	else if (sp != 0 && w->roots->no_stacks && live != sp)
+	else if (sp != 0 && w->roots->no_stacks)
 		give_tls(w, m);
 	else
 		give_uncut(w, live, m->end);

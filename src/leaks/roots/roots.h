@@ -46,6 +46,8 @@ struct sts_roots {
 	bool some_unknown;	/* what looks like the stack of a thread that has ended may be somebody's */
 	bool no_stacks;		/* stacks are no roots, but for the threads' own data on them */
 	size_t tls_size;	/* of that data, below the thread pointer */
+	/* Of a thread's number in libc's descriptor of it, and of its result; 0: not known. */
+	size_t tid_offset, result_offset;
 };
 
 /* Map the arrays, which are cuts themselves. False if there is no memory. */

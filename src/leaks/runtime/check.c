@@ -229,6 +229,7 @@ static bool begin(struct check *c, size_t threads)
 		c->roots.some_unknown = forked;
 		c->roots.no_stacks = !sts_settings.use_stacks;
 		c->roots.tls_size = sts_modules_tls_size();
+		sts_modules_thread_offsets(&c->roots.tid_offset, &c->roots.result_offset);
 		make_cuts(c);
 		return true;
 	}

@@ -30,6 +30,10 @@ void sts_modules_tell(struct sts_out *out);
 void sts_modules_each_data(void (*f)(void *arg, uintptr_t start, uintptr_t end), void *arg);
 /* Memory of this library itself, if it is not a part of the program. */
 void sts_modules_each_own(void (*f)(void *arg, uintptr_t start, uintptr_t end), void *arg);
+/* At the start: what libc tells of itself. */
+void sts_modules_learn(void);
+/* Where a thread's number and result are in its descriptor; the latter 0 if that is not known. */
+void sts_modules_thread_offsets(size_t *tid_ret, size_t *result_ret);
 /* Size of what each thread has of static thread-local storage; 0 if that is not known or not needed. */
 size_t sts_modules_tls_size(void);
 

@@ -9,11 +9,11 @@
 #include "leaks/runtime/settings.h"
 #include "leaks/unwind/modules.h"
 
-enum { GLOBALS = 4096 };
+enum { GLOBALS = 4096, PAGE = 4096 };
 
 static struct sts_cut globals[GLOBALS];
 static unsigned n_globals;
-static size_t tls_size;
+static size_t tls_size, tid_offset, result_offset;
 static struct sts_cut own;
 
 /* --- before the stop ----------------------------------------------------------------------------- */
@@ -68,6 +68,27 @@ static size_t ask_tls_size(void)
 	if (info != NULL)
 		info(&size, &align);
 	return descriptor != NULL && size > *descriptor ? size - *descriptor : size;
+}
+
+void sts_modules_learn(void)
+{
+	enum { BITS, ELEMENTS, OFFSET };
+	/* For debuggers. The result is the word before the parameters of scheduling. */
+	const uint32_t *tid = dlsym(RTLD_DEFAULT, "_thread_db_pthread_tid");
+	const uint32_t *priority = dlsym(RTLD_DEFAULT, "_thread_db_pthread_schedparam_sched_priority");
+
+	if (tid == NULL || tid[BITS] != 32 || tid[OFFSET] >= PAGE)
+		return;
+	if (priority == NULL || priority[BITS] != 32 || priority[OFFSET] >= PAGE || priority[OFFSET] % 8 != 0)
+		return;
+	tid_offset = tid[OFFSET];
+	result_offset = priority[OFFSET] - sizeof(void *);
+}
+
+void sts_modules_thread_offsets(size_t *tid_ret, size_t *result_ret)
+{
+	*tid_ret = tid_offset;
+	*result_ret = result_offset;
 }
 
 void sts_modules_prepare(void)

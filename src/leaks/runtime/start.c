@@ -31,6 +31,7 @@ void sts_runtime_start(void)
 {
 	sts_settings_read();
 	sts_texts_prepare();
+	sts_modules_learn();
 	sts_send_prepare(library_path());
 	/* Belongs to no module, so that it comes after all that the program and its libraries do at their ends. */
 	__cxa_atexit(at_exit, NULL, NULL);
