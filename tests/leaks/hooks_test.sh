@@ -35,6 +35,40 @@ suppressions_body()
 	! grep -q 'ERROR: LeakSanitizer' err || atf_fail "$(cat err)"
 }
 
+sts_tc ends_in_check 30 "a program that ends while another thread looks for leaks is looked at once more" require.progs cc
+ends_in_check_body()
+{
+	cat >ends.c <<'END'
+#include <pthread.h>
+#include <stdlib.h>
+int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
+static _Atomic int begun;
+static void *check(void *arg)
+{
+	for (;;) {
+		__lsan_do_recoverable_leak_check();
+		begun = 1;
+	}
+	return arg;
+}
+__attribute__((noinline)) static void lose(void) { void *volatile p = malloc(100); p = NULL; (void)p; }
+int main(void)
+{
+	pthread_t t;
+	if (pthread_create(&t, NULL, check, NULL) != 0)
+		return 99;
+	while (!begun)
+		;
+	lose();
+	return 0;
+}
+END
+	atf_check cc -O1 -pthread -o ends ends.c
+	for i in 1 2 3 4 5; do
+		LD_PRELOAD=$STS_BUILD/libstasis-leaks.so atf_check -s exit:23 -e match:'100 byte.s. leaked' ./ends
+	done
+}
+
 # linked COMPILER...: a program with the archive in it, that holds one block by a global and loses another or not.
 linked()
 {

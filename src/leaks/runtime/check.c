@@ -5,7 +5,6 @@
  */
 #include <asm/unistd.h>
 #include <errno.h>
-#include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
@@ -35,6 +34,7 @@ struct check {
 };
 
 static _Atomic uint32_t going_on; /* futex: the thread that checks, 0: none */
+static _Atomic bool ending;	  /* the check at the end is due, and comes before any other */
 static uint32_t sequence;
 static bool forked; /* from a program that had threads, perhaps */
 
@@ -453,28 +453,43 @@ static int check(enum sts_raw_reason reason, uintptr_t sp)
 void sts_check_after_fork(void)
 {
 	atomic_store(&going_on, 0);
+	atomic_store(&ending, false);
 	forked = true;
 	sequence = 0;
 }
 
-/* One at a time: others wait, or a report would be missing. False if the check that goes on is this thread's own. */
-static bool enter(void)
+/*
+ * One at a time: others wait, or a report would be missing, but no longer than a reporter may take. False if the check
+ * that goes on is this thread's own, or the program ends.
+ */
+static bool enter(enum sts_raw_reason reason)
 {
-	uint32_t self = (uint32_t)RAW(gettid), other = 0;
+	enum { STEPS = 600 };
+	const uint64_t step_ns = 100000000;
+	uint32_t self = (uint32_t)sts_os_tid();
 
-	while (!atomic_compare_exchange_strong(&going_on, &other, self)) {
+	if (reason == STS_RAW_AT_EXIT)
+		atomic_store(&ending, true);
+	for (int i = 0; i < STEPS; i++) {
+		uint32_t other = 0;
+
+		if (reason != STS_RAW_AT_EXIT && atomic_load(&ending))
+			return false;
+		if (atomic_compare_exchange_strong(&going_on, &other, self))
+			return true;
 		if (other == self)
 			return false;
-		RAW(futex, &going_on, FUTEX_WAIT_PRIVATE, other, NULL);
-		other = 0;
+		sts_os_wait(&going_on, other, step_ns);
 	}
-	return true;
+	return false;
 }
 
-static void leave(void)
+static void leave(enum sts_raw_reason reason)
 {
+	if (reason == STS_RAW_AT_EXIT)
+		atomic_store(&ending, false);
 	atomic_store(&going_on, 0);
-	RAW(futex, &going_on, FUTEX_WAKE_PRIVATE, INT32_MAX);
+	sts_os_wake(&going_on, INT32_MAX);
 }
 
 /*
@@ -489,9 +504,9 @@ __attribute__((noinline)) int sts_check(enum sts_raw_reason reason)
 
 	/* Else they might stay where they are. */
 	__asm__ volatile("" ::: "rbx", "r12", "r13", "r14", "r15");
-	if (sts_heap_inside() || !enter())
+	if (sts_heap_inside() || !enter(reason))
 		return -EBUSY;
 	r = check(reason, sp);
-	leave();
+	leave(reason);
 	return r;
 }
