@@ -21,12 +21,18 @@ bool sts_roots_begin(struct sts_roots *r, size_t cuts, size_t threads)
 	return true;
 }
 
+static void unmap_mappings(struct sts_roots *r)
+{
+	if (r->mappings != NULL)
+		sts_os_heap_unmap(r->mappings, r->mapped_mappings);
+	r->mappings = NULL;
+}
+
 void sts_roots_end(struct sts_roots *r)
 {
 	if (r->cuts != NULL)
 		sts_os_heap_unmap(r->cuts, r->mapped);
-	if (r->mappings != NULL)
-		sts_os_heap_unmap(r->mappings, r->mapped_mappings);
+	unmap_mappings(r);
 }
 
 void sts_roots_cut(struct sts_roots *r, uintptr_t start, uintptr_t end)
@@ -71,8 +77,8 @@ static void sort(struct sts_cut *a, size_t n)
 
 /* --- mappings ------------------------------------------------------------------------------------ */
 
-/* Our own memory may make some more. */
-enum { MORE_MAPPINGS = 16, HOLES = 8 };
+/* Most programs have fewer than the first; who has more has them counted, and our own memory may make some more. */
+enum { USUAL_MAPPINGS = 2048, MORE_MAPPINGS = 16, HOLES = 8 };
 
 static bool count_mapping(void *arg, const struct sts_mapping *m)
 {
@@ -86,8 +92,10 @@ static bool note_mapping(void *arg, const struct sts_mapping *m)
 {
 	struct sts_roots *r = arg;
 
-	if (r->n_mappings == r->room_mappings)
+	if (r->n_mappings == r->room_mappings) {
+		r->overflow = true;
 		return false;
+	}
 	r->mappings[r->n_mappings++] = *m;
 	return true;
 }
@@ -133,20 +141,36 @@ static void find_holes(void *arg, uintptr_t start, uintptr_t end)
 	}
 }
 
-bool sts_roots_prepare(struct sts_roots *r)
+/* Of memory that is not touched there may be much. */
+static bool map_mappings(struct sts_roots *r)
 {
-	r->n_mappings = r->n_unreadable = r->room_mappings = 0;
-	if (!sts_roots_mappings(count_mapping, r))
-		return false;
-	r->room_mappings += MORE_MAPPINGS;
 	r->mapped_mappings =
 		r->room_mappings * sizeof(*r->mappings) + (r->room_mappings + HOLES) * sizeof(*r->unreadable);
 	r->mapped_mappings = (r->mapped_mappings + PAGE - 1) & ~(PAGE - 1);
 	r->mappings = sts_os_heap_map_sparse(r->mapped_mappings);
-	if (r->mappings == NULL)
-		return false;
 	r->unreadable = (void *)(r->mappings + r->room_mappings);
-	sts_roots_mappings(note_mapping, r);
+	r->n_mappings = r->n_unreadable = 0;
+	r->overflow = false;
+	return r->mappings != NULL;
+}
+
+/* To have them told is the dearest part of a check with little to look at: once, if there is room. */
+static bool read_mappings(struct sts_roots *r)
+{
+	r->room_mappings = USUAL_MAPPINGS;
+	if (!map_mappings(r) || !sts_roots_mappings(note_mapping, r))
+		return false;
+	if (!r->overflow)
+		return true;
+	unmap_mappings(r);
+	r->room_mappings = MORE_MAPPINGS;
+	return sts_roots_mappings(count_mapping, r) && map_mappings(r) && sts_roots_mappings(note_mapping, r);
+}
+
+bool sts_roots_prepare(struct sts_roots *r)
+{
+	if (!read_mappings(r))
+		return false;
 	find_unreadable(r);
 	sts_heap_each_range(find_holes, r);
 	sts_roots_cut(r, (uintptr_t)r->mappings, (uintptr_t)r->mappings + r->mapped_mappings);

@@ -42,6 +42,7 @@ struct sts_roots {
 	struct sts_scan_range *unreadable; /* parts of the heap that cannot be read */
 	size_t n_mappings, n_unreadable, room_mappings;
 	size_t mapped_mappings; /* bytes of that piece */
+	bool overflow;		/* there are more mappings than there was room for */
 	bool holes;		/* parts of the heap are not there: this is a copy, and they were not copied */
 	bool some_unknown;	/* what looks like the stack of a thread that has ended may be somebody's */
 	bool no_stacks;		/* stacks are no roots, but for the threads' own data on them */
