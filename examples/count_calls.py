@@ -34,7 +34,8 @@ class Mask(c.Structure):
 class Spawn(c.Structure):
     _fields_ = [('size', c.c_size_t), ('flags', c.c_uint), ('path', c.c_char_p), ('argv', c.POINTER(c.c_char_p)),
                 ('envp', c.c_void_p), ('directory', c.c_char_p), ('stdio', c.c_int * 3), ('use_stdio', c.c_bool),
-                ('use_uid', c.c_bool), ('uid', c.c_uint), ('gid', c.c_uint), ('calls', c.c_void_p)]
+                ('use_uid', c.c_bool), ('uid', c.c_uint), ('gid', c.c_uint),
+                ('groups', c.c_void_p), ('n_groups', c.c_size_t), ('calls', c.c_void_p)]
 
 
 def must(r):
