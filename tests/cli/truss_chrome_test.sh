@@ -135,7 +135,8 @@ early_body()
 	check t.json '
 whole()
 assert all(e["pid"] == r[0]["pid"] for e in r)
-assert [e["args"]["status"] for e in phase("X", cat="syscall")] in ([], ["detached"])
+# It may have been on its way to where it waits.
+assert [s for s in (e["args"]["status"] for e in phase("X", cat="syscall")) if s not in ("successful", "failed")] in ([], ["detached"])
 '
 	"$STASIS" truss --format=chrome-trace -o w.json true || atf_fail "truss failed"
 	{ head -n 20 w.json && echo ']'; } >cut.json
