@@ -196,7 +196,7 @@ struct sts_process {
 	bool launched;
 	bool leader_untraced;	     /* dead leader met at attach */
 	bool memory_shared;	     /* born with CLONE_VM and not exec'ed yet */
-	struct sts_lwp *first;	     /* runs alone until it tells of a signal that it was kept from: sts_process_settle() */
+	struct sts_lwp *first;	     /* runs alone until it tells of a signal that it was kept from */
 	struct sts_node *birth_node; /* the parent's event of our birth, not ready yet: ours come after it */
 	enum stasis_death_policy death;
 	bool exit_kill;
@@ -224,6 +224,7 @@ struct sts_process {
 	bool trap_ignored, trap_caught; /* SIGTRAP's disposition */
 	uint64_t faults_ignored;	/* of the signals of faults */
 	bool trap_action_known;
+	bool trap_reset; /* the kernel has reset SIGTRAP, to be put back when all rest */
 	uint8_t trap_action[STS_OS_ACTION_SIZE];
 };
 LIST_HEAD(sts_process_chain, sts_process);
@@ -389,6 +390,7 @@ void sts_step_over_early(struct sts_lwp *lwp); /* what can be done of that while
 void sts_step_over_end(struct sts_lwp *lwp);
 void sts_stepper_go(struct sts_space *space);
 void sts_signal_state_learn(struct sts_lwp *lwp);
+void sts_trap_action_restore(struct sts_process *p); /* everybody rests */
 void sts_mask_forget(struct sts_lwp *lwp);
 /* The CPU raised this signal: undo what the kernel did to its mask and disposition, if they were learned. */
 void sts_fault_repair(struct sts_lwp *lwp, int signal);

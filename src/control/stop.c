@@ -238,6 +238,8 @@ void sts_process_check_rest(struct sts_process *p)
 		return;
 	}
 	report_kept_thread_stops(p);
+	if (p->trap_reset && p->n_moving == 0)
+		sts_trap_action_restore(p);
 	if (!p->stopping || p->held || p->attaching || p->detaching || p->dying || p->n_moving > 0)
 		return;
 	struct sts_node *node = first_all_stop(p);

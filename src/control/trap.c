@@ -52,7 +52,7 @@ static void learn_disposition(struct sts_lwp *lwp)
 	struct sts_process *p = lwp->process;
 	struct sts_task_status status;
 
-	if (p->disposition_known || sts_os_task_status(p->pid, lwp->tid, &status) < 0)
+	if (p->disposition_known || p->trap_reset || sts_os_task_status(p->pid, lwp->tid, &status) < 0)
 		return;
 	p->disposition_known = true;
 	p->trap_ignored = status.ignored & BIT(SIGTRAP);
@@ -122,8 +122,32 @@ static void repair(struct sts_lwp *lwp)
 	bool blocked = lwp->trap_blocked || (mask | BIT(SIGTRAP) | UNBLOCKABLE) == ~UINT64_C(0);
 	if (blocked && !(mask & BIT(SIGTRAP)))
 		mask_set(lwp, mask | BIT(SIGTRAP));
-	if (p->trap_ignored || (p->trap_caught && blocked))
+	if (!p->trap_ignored && !(p->trap_caught && blocked))
+		return;
+	if (p->n_moving == 0)
 		repair_disposition(lwp);
+	else
+		p->trap_reset = true;
+}
+
+/*
+ * To ignore a signal is to throw away what is pending of it, in all LWPs: a trap
+ * that another has just met would be lost. At rest each trap has been fetched.
+ */
+void sts_trap_action_restore(struct sts_process *p)
+{
+	struct sts_lwp *lwp;
+
+	TAILQ_FOREACH(lwp, &p->lwps, in_process)
+	{
+		bool idle = lwp->trapped || lwp->stop.kind == STS_REPORT_INTERRUPT;
+
+		if (lwp->state != STS_LWP_RESTING || !idle || lwp->in_syscall || lwp->signal != 0)
+			continue;
+		p->trap_reset = false;
+		repair_disposition(lwp);
+		return;
+	}
 }
 
 /* Of a signal that is ignored, nothing else of the action matters. */

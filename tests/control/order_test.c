@@ -107,6 +107,23 @@ STS_TC_BOTH(stepped_over, 60, "threads at different paces: while one is stepped 
 	stepped_over("actor", 100);
 }
 
+STS_TC_BOTH(hits_with_trap_ignored, 60,
+	    "where SIGTRAP is ignored no hit of another thread is thrown away, and it stays ignored")
+{
+	enum { CALLS = 100 };
+	struct account acc;
+
+	begin(&acc, "actor");
+	actor_do(&acc.a, "ignore %d", SIGTRAP);
+	plant(&acc, ACTOR_STEPPED);
+	actor_tell(&acc.a, "stepall %u", CALLS);
+	take_and_resume(&acc, THREADS * CALLS);
+	actor_done(&acc.a);
+	check_each(acc.hits, CALLS, "breakpoints");
+	ATF_REQUIRE(sts_proc_mask(acc.a.pid, acc.a.pid, "SigIgn") & SIGBIT(SIGTRAP));
+	finish(&acc);
+}
+
 STS_TC_BOTH(stepped_over_i386, 60, "the same of an i386 tracee")
 {
 	stepped_over("actor-32", 100);
