@@ -206,7 +206,7 @@ class Bench:
         return self.run(['strace', '-f'], True)
 
     def stasis(self):
-        return self.run([self.options.stasis, 'truss'], False)
+        return self.run([self.options.stasis, 'truss', '--no-fold'], False)
 
 
 def compare(options, rules):
