@@ -12,7 +12,7 @@ made()
 told()
 {
 	{ "$STASIS" "$1" --help | grep -E '^ {2,6}-' | grep -oE '(^|[ ,])--?[A-Za-z][a-z-]*' && echo --help; } |
-		tr -d ' ,' | grep -vE '^-([a-z])\1+$' | sort -u
+		tr -d ' ,' | grep -vE '^-([A-Za-z])\1+$' | sort -u
 }
 
 sts_tc same 60 "bash offers the options that the help tells, and the program takes each" require.progs bash
@@ -32,7 +32,7 @@ same_body()
 		[ "$(wc -l <told.txt)" -gt 3 ] || atf_fail "no options are told of $command"
 		for start in - --; do
 			atf_check -o save:raw bash ask.bash "$COMPLETIONS/stasis" "stasis $command $start"
-			sed 's/=$//' raw | grep -vE '^-([a-z])\1+$' | sort -u >offered
+			sed 's/=$//' raw | grep -vE '^-([A-Za-z])\1+$' | sort -u >offered
 			grep -e "^$start" told.txt >expected
 			atf_check diff expected offered
 		done
@@ -112,7 +112,7 @@ fish_body()
 	atf_check fish -n "$COMPLETIONS/stasis.fish"
 	for command in truss leaks doctor; do
 		told $command >told.txt
-		{ offers "stasis $command -" && offers "stasis $command --"; } | sed 's/=.*//' | grep -vE '^-([a-z])\1+$' | sort -u >offered
+		{ offers "stasis $command -" && offers "stasis $command --"; } | sed 's/=.*//' | grep -vE '^-([A-Za-z])\1+$' | sort -u >offered
 		atf_check diff told.txt offered
 	done
 	offers 'stasis ' | grep -v '^-' | sort >offered
@@ -128,7 +128,7 @@ zsh_body()
 	for command in truss leaks doctor; do
 		told $command >told.txt
 		sed -n "/^	$command)\$/,/;;/p" "$COMPLETIONS/_stasis" | sed -n -E "s/^\t\t\t'\*(-[A-Za-z-]+)([=+-]*)\[.*/\1/p" |
-			grep -vE '^-([a-z])\1+$' | sort -u >offered
+			grep -vE '^-([A-Za-z])\1+$' | sort -u >offered
 		atf_check diff told.txt offered
 	done
 	# What _arguments makes of it: a specification it cannot read is an error.
