@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * stasis truss: main.c is the loop, and what is known of LWPs. Around it:
+ * stasis truss: main.c is the loop, events.c what is known of LWPs and what events change in it. Around them:
  *	options		options.c, expressions.c (after -e), refused.c (strace's that are not here), user.c (-u)
  *	which and whose	filter.c, descriptors.c (of a call), who.c (programs, threads), follow.c (children)
  *	looks		text.c, json.c, chrome.c; decode.c (the decoder's questions), stack.c (who called), output.c
@@ -365,6 +365,7 @@ struct truss {
 	struct truss_person *family, *alive; /* all of it; by pid, those alive */
 	struct truss_relative *relatives;
 	bool refusal_told;
+	bool unattached; /* one that was asked for could not be attached */
 	struct truss_time began;
 	uint64_t records, calls; /* written */
 	uint64_t ended;		 /* calls that were shown or counted */
@@ -374,6 +375,11 @@ struct truss {
 
 /* Room for a longer record; false: that would be too much. */
 bool truss_buffer_grow(struct truss *t);
+/* Learn from an event, and show it. */
+void truss_event(struct truss *t, struct stasis_event *e);
+/* The tracing ends: so do calls that are under way. */
+void truss_calls_abandon(struct truss *t);
+void truss_lwps_free(struct truss *t);
 /* The name of the LWP's thread. */
 const char *truss_comm(struct truss_lwp *lwp);
 
