@@ -104,7 +104,7 @@ static void survey_span(struct sts_span *span, void *arg)
 		if ((word & STS_WORD_LIVE) == 0)
 			continue;
 		if ((word & marks) != 0)
-			atomic_fetch_and_explicit(&span->words[i], ~marks, memory_order_relaxed);
+			atomic_store_explicit(sts_word_marks(&span->words[i]), 0, memory_order_relaxed);
 		all |= word;
 		s->blocks++;
 		s->bytes += span->unit != 0 ? (uint16_t)(word >> STS_WORD_SIZE_SHIFT) : atomic_load(&span->size);

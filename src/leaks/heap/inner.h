@@ -179,6 +179,12 @@ static inline uint32_t sts_span_index(const struct sts_span *span, uintptr_t off
 	return (uint32_t)((offset * span->magic) >> 40);
 }
 
+/* They are a byte of the word, and so can be written while the program changes the rest. */
+static inline _Atomic uint8_t *sts_word_marks(sts_word *word)
+{
+	return (_Atomic uint8_t *)word + STS_WORD_MARK_SHIFT / 8;
+}
+
 static inline uint64_t sts_word_make(uint32_t stack, size_t size)
 {
 	uint64_t flags = STS_CHUNK_LIVE | (unlikely(sts_self.disabled > 0) ? STS_CHUNK_DISABLED : 0);

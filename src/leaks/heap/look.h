@@ -63,6 +63,11 @@ static inline bool sts_place_find(const struct sts_lookup *look, uintptr_t addre
 	ret->word += index;
 	ret->start += index * class->unit;
 	ret->offset -= index * class->unit;
+	/* Most point to the start, which is then known before all this is: the branch lets the CPU go ahead with it. */
+	if (likely(ret->offset == 0)) {
+		__asm__ volatile("" : "+r"(address));
+		ret->start = address;
+	}
 	return index < class->count;
 }
 

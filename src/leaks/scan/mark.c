@@ -4,16 +4,10 @@
 
 /* --- a block ------------------------------------------------------------------------------------- */
 
-/* A byte of the block's word of their own. */
-static inline _Atomic uint8_t *marks_of(sts_word *word)
-{
-	return (_Atomic uint8_t *)word + STS_WORD_MARK_SHIFT / 8;
-}
-
 /* False if it has a mark already. */
 static inline bool claim(const struct sts_scan *s, sts_word *word)
 {
-	_Atomic uint8_t *marks = marks_of(word);
+	_Atomic uint8_t *marks = sts_word_marks(word);
 	uint8_t mark = (uint8_t)(1u << s->mark);
 
 	if (s->parallel)
@@ -32,11 +26,11 @@ static inline bool is_cookie(const struct sts_place *place, size_t size)
 static bool hold(sts_word *word)
 {
 	enum { DONE = 1 << STS_MARK_REACHABLE | 1 << STS_MARK_HELD };
-	uint8_t marks = atomic_load_explicit(marks_of(word), memory_order_relaxed);
+	uint8_t marks = atomic_load_explicit(sts_word_marks(word), memory_order_relaxed);
 
 	if (marks & DONE)
 		return false;
-	atomic_store_explicit(marks_of(word), marks | 1 << STS_MARK_HELD, memory_order_relaxed);
+	atomic_store_explicit(sts_word_marks(word), marks | 1 << STS_MARK_HELD, memory_order_relaxed);
 	return true;
 }
 
@@ -44,10 +38,10 @@ static bool hold(sts_word *word)
 static bool follow(sts_word *word)
 {
 	enum { INDIRECT = 1 << STS_MARK_INDIRECT, FOLLOWED = 1 << STS_MARK_FOLLOWED, HEAD = 1 << STS_MARK_HEAD };
-	uint8_t marks = atomic_load_explicit(marks_of(word), memory_order_relaxed);
+	uint8_t marks = atomic_load_explicit(sts_word_marks(word), memory_order_relaxed);
 
 	if (marks == INDIRECT || marks == HEAD)
-		atomic_store_explicit(marks_of(word), INDIRECT | FOLLOWED, memory_order_relaxed);
+		atomic_store_explicit(sts_word_marks(word), INDIRECT | FOLLOWED, memory_order_relaxed);
 	return marks == INDIRECT;
 }
 
@@ -76,6 +70,7 @@ static inline void look(struct sts_worker *w, const struct sts_place *place)
 	/* Every lost block is looked into anyway. */
 	if (size >= STS_SCAN_WORD && s->mark != STS_MARK_INDIRECT) {
 		__builtin_prefetch((const void *)place->start);
+		__builtin_prefetch((const void *)(place->start + size - 1));
 		sts_share_add(w, place->start, place->start + size);
 	}
 }
@@ -85,7 +80,7 @@ void sts_mark_head(struct sts_worker *w, uintptr_t start)
 	struct sts_place place;
 
 	if (sts_place_find(&w->scan->look, start, &place))
-		atomic_store_explicit(marks_of(place.word), 1 << STS_MARK_HEAD, memory_order_relaxed);
+		atomic_store_explicit(sts_word_marks(place.word), 1 << STS_MARK_HEAD, memory_order_relaxed);
 }
 
 void sts_mark_flush(struct sts_worker *w)
@@ -118,31 +113,41 @@ static inline void candidate(struct sts_worker *w, uintptr_t word)
 		find(w, word - 1, 1);
 }
 
-static inline void one_word(struct sts_worker *w, uintptr_t word)
+/* What a word is compared with; local, for what is written meanwhile might change all else. */
+struct bounds {
+	uintptr_t lo, size, keep;
+};
+
+static inline struct bounds bounds_of(const struct sts_worker *w)
 {
-	word &= ~w->scan->opts.tag;
-	if (word - w->scan->lo < w->scan->size)
+	return (struct bounds){w->scan->lo, w->scan->size, ~w->scan->opts.tag};
+}
+
+static inline void one_word(struct sts_worker *w, uintptr_t word, struct bounds b)
+{
+	word &= b.keep;
+	if (unlikely(word - b.lo < b.size))
 		candidate(w, word);
 }
 
 void sts_mark_word(struct sts_worker *w, uintptr_t word)
 {
-	one_word(w, word);
+	one_word(w, word, bounds_of(w));
 }
 
 static void words(struct sts_worker *w, const uintptr_t *p, const uintptr_t *end)
 {
 	enum { FEW = 32 };
-	const struct sts_scan *s = w->scan;
+	const struct bounds b = bounds_of(w);
 
 	/* Most words of large memory are no pointers: eight are ruled out at once. */
 	while (end - p >= FEW) {
-		p = sts_filter(p, end, s->lo, s->size, ~s->opts.tag);
+		p = sts_filter(p, end, b.lo, b.size, b.keep);
 		for (unsigned i = 0; i < 8 && p < end; i++)
-			one_word(w, *p++);
+			one_word(w, *p++, b);
 	}
 	while (p < end)
-		one_word(w, *p++);
+		one_word(w, *p++, b);
 }
 
 static void unaligned_words(struct sts_worker *w, uintptr_t start, uintptr_t end)
@@ -151,7 +156,7 @@ static void unaligned_words(struct sts_worker *w, uintptr_t start, uintptr_t end
 		uintptr_t word;
 
 		__builtin_memcpy(&word, (const void *)start, STS_SCAN_WORD);
-		one_word(w, word);
+		one_word(w, word, bounds_of(w));
 	}
 }
 

@@ -117,6 +117,7 @@ static void look_into(void *arg, const struct sts_chunk *chunk)
 	struct sts_scan *s = arg;
 	struct sts_worker *w = &s->workers[0];
 
+	s->lost = true;
 	w->self = chunk->start;
 	sts_mark_range(w, chunk->start, chunk->start + chunk->size);
 }
@@ -155,6 +156,8 @@ void sts_scan_indirect(struct sts_scan *s)
 
 	sts_scan_set_mark(s, STS_MARK_INDIRECT);
 	sts_heap_each_without(held, look_into, s);
+	if (!s->lost)
+		return;
 	sts_mark_flush(&s->workers[0]);
 	s->n_workers = 1; /* blocks are few from here on, and their order matters */
 	sts_scan_set_mark(s, STS_MARK_FOLLOWED);

@@ -57,6 +57,7 @@ struct sts_scan {
 	_Atomic uint32_t news; /* changes when there is something to do, or nothing any more */
 	_Atomic bool done;
 	uint64_t live_blocks, live_bytes;
+	bool lost;    /* there are blocks without a mark */
 	bool special; /* blocks are ignored, or were made while disabled */
 };
 
