@@ -369,6 +369,17 @@ static void file_event(const struct stasis_event *ev)
 	}
 }
 
+/* Somebody has killed the session's helper, and with it the tracees: of those that are children the kernel tells. */
+static void lose_tracees(void)
+{
+	struct sts_tracee *t;
+
+	sts_netbsd_lock();
+	while ((t = LIST_FIRST(&sts_netbsd.tracees)))
+		sts_netbsd_remove(t);
+	sts_netbsd_unlock();
+}
+
 void *sts_netbsd_pump(void *arg)
 {
 	struct stasis_event ev;
@@ -384,6 +395,10 @@ void *sts_netbsd_pump(void *arg)
 		sts_netbsd_unlock();
 		if (ending)
 			return NULL;
+		if (r == STASIS_E_TRACER_DEAD) {
+			lose_tracees();
+			return NULL;
+		}
 		if (r < 0 && r != STASIS_E_INTERRUPTED)
 			sts_netbsd_sleep(&sts_netbsd.attached, attached);
 	}

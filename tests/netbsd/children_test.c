@@ -482,6 +482,35 @@ static int dies_tracing(void *arg)
 	return NB_CHILD_BAD;
 }
 
+static pid_t tracer_of(pid_t pid)
+{
+	char path[64], line[256];
+	pid_t tracer = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/status", pid);
+	FILE *file = fopen(path, "re");
+	ATF_REQUIRE(file != NULL);
+	while (tracer == 0 && fgets(line, sizeof line, file))
+		sscanf(line, "TracerPid: %d", &tracer);
+	fclose(file);
+	ATF_REQUIRE(tracer > 0);
+	return tracer;
+}
+
+STS_TC(helper_death, 20, "what traces behind us is killed: nobody who waits sleeps on")
+{
+	pid_t stopped = nb_volunteer(status_of_arg, &(int){0});
+	struct gate gate;
+	pid_t ordinary = gated(&gate, 4);
+
+	STS_SYS(kill(tracer_of(stopped), SIGKILL));
+	nb_killed(stopped, SIGKILL);
+	NB_FAILS(ESRCH, ptrace(PT_CONTINUE, stopped, NB_HERE, 0));
+	open_gate(&gate);
+	nb_exited(ordinary, 4);
+	nb_end();
+}
+
 STS_TC(tracer_death, 20, "what is traced dies with its tracer")
 {
 	int pids[2];
