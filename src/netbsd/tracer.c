@@ -102,6 +102,8 @@ void sts_netbsd_remove(struct sts_tracee *t)
 
 int sts_netbsd_errno(int error)
 {
+	if (error == STASIS_E_TRACER_DEAD) /* the pump is about to forget all tracees */
+		return ESRCH;
 	return error == STASIS_E_ALREADY_TRACED ? EBUSY : stasis_error_errno(error);
 }
 
