@@ -16,8 +16,8 @@ struct sts_breakpoint *sts_breakpoint_find(struct sts_space *space, uint64_t add
 	if (space->n_breakpoints == 0)
 		return NULL;
 	LIST_FOREACH(b, bucket(space, addr), link)
-	if (b->addr == addr)
-		return b;
+		if (b->addr == addr)
+			return b;
 	return NULL;
 }
 
@@ -71,8 +71,7 @@ int sts_breakpoints_copy(struct sts_space *to, const struct sts_space *from)
 	const struct sts_breakpoint *b;
 
 	for (int i = 0; from->n_breakpoints && i < STS_BREAKPOINT_BUCKETS; i++) {
-		LIST_FOREACH(b, &from->breakpoints[i], link)
-		{
+		LIST_FOREACH(b, &from->breakpoints[i], link) {
 			struct sts_breakpoint *copy = add(to, b->addr);
 
 			if (!copy) {
@@ -92,8 +91,8 @@ void sts_breakpoints_unplant_in(struct sts_space *space, pid_t pid)
 
 	for (int i = 0; space->n_breakpoints && i < STS_BREAKPOINT_BUCKETS; i++)
 		LIST_FOREACH(b, &space->breakpoints[i], link)
-	if (b->planted)
-		write_all(pid, b->addr, b->original, sts_arch_break_size);
+			if (b->planted)
+				write_all(pid, b->addr, b->original, sts_arch_break_size);
 }
 
 void sts_breakpoints_wipe(struct sts_space *space, pid_t pid)
@@ -111,31 +110,34 @@ void sts_breakpoints_wipe(struct sts_space *space, pid_t pid)
 
 enum { PIECE = 4096 };
 
-/* Swap the program's bytes into (or our breakpoints' originals out of) a copy of memory at addr. */
-static void overlay(struct sts_breakpoint *b, uint64_t addr, uint8_t *buf, size_t len, bool reading)
+/* What is done where a breakpoint stands, to a copy of memory: the program's byte is put there, ours is, or the
+ * breakpoint learns the program's from it. */
+enum overlay { SHOW_ORIGINAL, SHOW_BREAK, LEARN_ORIGINAL };
+
+static void overlay(struct sts_breakpoint *b, uint64_t addr, uint8_t *buf, size_t len, enum overlay how)
 {
 	for (size_t i = 0; i < sts_arch_break_size; i++) {
 		uint64_t at = b->addr + i;
 
 		if (at < addr || at - addr >= len)
 			continue;
-		if (reading) {
+		if (how == SHOW_ORIGINAL)
 			buf[at - addr] = b->original[i];
-		} else {
-			b->original[i] = buf[at - addr];
+		else if (how == SHOW_BREAK)
 			buf[at - addr] = sts_arch_break_insn[i];
-		}
+		else
+			b->original[i] = buf[at - addr];
 	}
 }
 
-static void overlay_all(struct sts_space *space, uint64_t addr, uint8_t *buf, size_t len, bool reading)
+static void overlay_all(struct sts_space *space, uint64_t addr, uint8_t *buf, size_t len, enum overlay how)
 {
 	struct sts_breakpoint *b;
 
 	for (int i = 0; space->n_breakpoints && i < STS_BREAKPOINT_BUCKETS; i++)
 		LIST_FOREACH(b, &space->breakpoints[i], link)
-	if (b->planted)
-		overlay(b, addr, buf, len, reading);
+			if (b->planted)
+				overlay(b, addr, buf, len, how);
 }
 
 ssize_t sts_space_read(struct sts_process *p, uint64_t addr, void *buf, size_t len)
@@ -143,7 +145,7 @@ ssize_t sts_space_read(struct sts_process *p, uint64_t addr, void *buf, size_t l
 	ssize_t n = sts_os_memory_read(sts_process_task(p), addr, buf, len);
 
 	if (n > 0)
-		overlay_all(p->space, addr, buf, n, true);
+		overlay_all(p->space, addr, buf, n, SHOW_ORIGINAL);
 	return n;
 }
 
@@ -153,8 +155,8 @@ static bool touches_any(struct sts_space *space, uint64_t addr, size_t len)
 
 	for (int i = 0; space->n_breakpoints && i < STS_BREAKPOINT_BUCKETS; i++)
 		LIST_FOREACH(b, &space->breakpoints[i], link)
-	if (b->planted && b->addr + sts_arch_break_size > addr && b->addr < addr + len)
-		return true;
+			if (b->planted && b->addr + sts_arch_break_size > addr && b->addr < addr + len)
+				return true;
 	return false;
 }
 
@@ -164,8 +166,12 @@ static ssize_t write_piece(struct sts_process *p, uint64_t addr, const void *buf
 	uint8_t copy[PIECE];
 
 	memcpy(copy, buf, len);
-	overlay_all(p->space, addr, copy, len, false);
-	return sts_os_memory_write(sts_process_task(p), addr, copy, len);
+	overlay_all(p->space, addr, copy, len, SHOW_BREAK);
+	ssize_t n = sts_os_memory_write(sts_process_task(p), addr, copy, len);
+	memcpy(copy, buf, len);
+	if (n > 0) /* what was not written is still the program's own */
+		overlay_all(p->space, addr, copy, (size_t)n, LEARN_ORIGINAL);
+	return n;
 }
 
 ssize_t sts_space_write(struct sts_process *p, uint64_t addr, const void *buf, size_t len)
@@ -192,7 +198,7 @@ int sts_space_load(struct sts_process *p, uint64_t addr, void *buf, size_t len)
 	int r = sts_os_memory_load(sts_process_task(p), addr, buf, len);
 
 	if (r == 0)
-		overlay_all(p->space, addr, buf, len, true);
+		overlay_all(p->space, addr, buf, len, SHOW_ORIGINAL);
 	return r;
 }
 
@@ -247,10 +253,8 @@ static void drop_hits(struct sts_space *space, uint64_t addr)
 	struct sts_process *p;
 	struct sts_lwp *lwp;
 
-	TAILQ_FOREACH(p, &space->processes, in_space)
-	{
-		TAILQ_FOREACH(lwp, &p->lwps, in_process)
-		{
+	TAILQ_FOREACH(p, &space->processes, in_space) {
+		TAILQ_FOREACH(lwp, &p->lwps, in_process) {
 			const struct stasis_event *e = &lwp->node.event;
 
 			if (lwp->node.where == STS_NODE_IDLE || e->kind != STASIS_EVENT_BREAKPOINT ||

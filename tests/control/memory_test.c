@@ -92,6 +92,25 @@ STS_TC_BOTH(read_any_i386, 20, "the same of an i386 tracee")
 	reads("actor-32");
 }
 
+STS_TC_BOTH(failed_write, 20, "a write that fails leaves the bytes under breakpoints as they were")
+{
+	uint8_t buf[128], seen[1];
+	struct actor a;
+
+	uint64_t at = begin(&a, "actor") + 2 * PAGE; /* behind the hole */
+	actor_interrupt(&a);
+	STS_OK_S(a.s, stasis_breakpoint_insert(a.s, a.pid, at));
+	memset(buf, ~content(2 * PAGE), sizeof(buf));
+	STS_FAILS(STASIS_E_BAD_ADDRESS, stasis_memory_write(a.s, a.pid, at - 64, buf, sizeof(buf), NULL));
+	STS_OK_S(a.s, stasis_memory_read(a.s, a.pid, at, seen, 1, NULL));
+	check_content(seen, 2 * PAGE, 1);
+	STS_OK_S(a.s, stasis_breakpoint_remove(a.s, a.pid, at));
+	truth(&a, at, seen, 1);
+	check_content(seen, 2 * PAGE, 1);
+	sts_resume(a.s, a.pid);
+	finish(&a);
+}
+
 STS_TC_BOTH(edges, 20, "a transfer is short exactly where memory ends; with nothing there it is an error")
 {
 	uint8_t buf[4 * PAGE];
