@@ -427,8 +427,7 @@ bool sts_orphans_adopt(struct stasis_session *s, int64_t now)
 {
 	struct sts_lwp *lwp;
 
-	TAILQ_FOREACH(lwp, &s->unclaimed, in_process)
-	{
+	TAILQ_FOREACH(lwp, &s->unclaimed, in_process) {
 		if (!is_orphan(s, lwp, now) || sts_spares_fill(s) < 0)
 			continue;
 		adopt(s, lwp);

@@ -252,16 +252,14 @@ static bool sweep(struct stasis_session *s, bool all)
 	struct sts_report report;
 	struct sts_lwp *lwp;
 
-	LIST_FOREACH(lwp, &s->exiting, in_exiting)
-	{
+	LIST_FOREACH(lwp, &s->exiting, in_exiting) {
 		if (!lwp->zombie_held && sts_os_wait_dead(lwp->tid, &report) > 0) {
 			handle(s, lwp, &report);
 			return true;
 		}
 	}
 	for (int i = 0; all && i < STS_BUCKETS; i++) {
-		LIST_FOREACH(lwp, &s->lwps[i], by_tid)
-		{
+		LIST_FOREACH(lwp, &s->lwps[i], by_tid) {
 			if (s->foreign_stop && lwp->state != STS_LWP_RESTING)
 				sts_arrive(lwp);
 			if (!lwp->zombie_held && sts_os_wait_dead(lwp->tid, &report) > 0) {

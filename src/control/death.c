@@ -164,8 +164,7 @@ int sts_processes_lost(struct stasis_session *s)
 {
 	struct sts_process *p;
 
-	TAILQ_FOREACH(p, &s->all, in_session)
-	{
+	TAILQ_FOREACH(p, &s->all, in_session) {
 		if (p->dead)
 			continue;
 		process_dead(p, NULL, p->last_exit_status);

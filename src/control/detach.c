@@ -50,8 +50,8 @@ bool sts_process_must_shadow(const struct sts_process *p)
 	if (!p->memory_shared)
 		return false;
 	TAILQ_FOREACH(other, &p->space->processes, in_space)
-	if (other != p && !other->releasing)
-		return true;
+		if (other != p && !other->releasing)
+			return true;
 	return false;
 }
 
@@ -60,8 +60,7 @@ static void drop_events(struct sts_process *p)
 	struct sts_lwp *lwp;
 
 	sts_events_drop(p);
-	TAILQ_FOREACH(lwp, &p->lwps, in_process)
-	{
+	TAILQ_FOREACH(lwp, &p->lwps, in_process) {
 		lwp->suspended = lwp->stay = lwp->sticky_step = false;
 		lwp->action = STASIS_CONTINUE;
 		lwp->birth_waits = 0;
@@ -144,8 +143,7 @@ static void choose_signal(struct sts_process *p, int signal)
 
 	if (signal == STASIS_SIGNAL_KEEP)
 		return;
-	TAILQ_FOREACH(lwp, &p->lwps, in_process)
-	{
+	TAILQ_FOREACH(lwp, &p->lwps, in_process) {
 		if (lwp->reported && lwp->event_out) {
 			lwp->signal = signal;
 			return;
@@ -179,13 +177,12 @@ static bool any_leaving(struct stasis_session *s)
 	const struct sts_process *p;
 	const struct sts_lwp *lwp;
 
-	TAILQ_FOREACH(p, &s->all, in_session)
-	{
+	TAILQ_FOREACH(p, &s->all, in_session) {
 		if (!p->shadow)
 			continue;
 		TAILQ_FOREACH(lwp, &p->lwps, in_process)
-		if (is_leaving(s, lwp))
-			return true;
+			if (is_leaving(s, lwp))
+				return true;
 	}
 	return !TAILQ_EMPTY(&s->unclaimed);
 }

@@ -91,8 +91,7 @@ static void forget_late_stops(struct sts_process *p)
 {
 	struct sts_lwp *lwp;
 
-	TAILQ_FOREACH(lwp, &p->lwps, in_process)
-	{
+	TAILQ_FOREACH(lwp, &p->lwps, in_process) {
 		if (lwp->state == STS_LWP_RUNNING)
 			sts_arrive(lwp);
 		lwp->late_stop = lwp->arrived.tid && lwp->arrived.kind == STS_REPORT_GROUP;

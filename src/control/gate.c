@@ -275,8 +275,8 @@ static bool spawn_is_due(const struct stasis_session *s)
 	const struct sts_process *p;
 
 	TAILQ_FOREACH(p, &s->all, in_session)
-	if (p->spawning && p->spawn_follow != STASIS_FOLLOW_PARENT)
-		return true;
+		if (p->spawning && p->spawn_follow != STASIS_FOLLOW_PARENT)
+			return true;
 	return false;
 }
 
@@ -342,8 +342,8 @@ static int poll_timeout(struct stasis_session *s)
 	const struct request *request;
 
 	TAILQ_FOREACH(request, &s->gate->waiters, link)
-	if (request->deadline < limit)
-		limit = request->deadline;
+		if (request->deadline < limit)
+			limit = request->deadline;
 	int patience = sts_collect_patience(s);
 	if (patience < INT_MAX && limit > now + patience)
 		limit = now + patience;
@@ -430,8 +430,7 @@ static int do_cancel(struct stasis_session *s, void *arg)
 {
 	struct request *request = arg, *other;
 
-	TAILQ_FOREACH(other, &s->gate->waiters, link)
-	{
+	TAILQ_FOREACH(other, &s->gate->waiters, link) {
 		if (other != request)
 			continue;
 		TAILQ_REMOVE(&s->gate->waiters, request, link);

@@ -31,8 +31,8 @@ static int do_process_list(struct stasis_session *s, void *arg)
 	struct sts_process *p;
 
 	TAILQ_FOREACH(p, &s->all, in_session)
-	if (!p->shadow)
-		list_add(arg, p->pid);
+		if (!p->shadow)
+			list_add(arg, p->pid);
 	return 0;
 }
 
@@ -46,8 +46,8 @@ static int do_lwp_list(struct stasis_session *s, void *arg)
 	if (r < 0)
 		return r;
 	TAILQ_FOREACH(lwp, &p->lwps, in_process)
-	if (lwp->state != STS_LWP_GONE && lwp->state != STS_LWP_EXITING)
-		list_add(a, lwp->tid);
+		if (lwp->state != STS_LWP_GONE && lwp->state != STS_LWP_EXITING)
+			list_add(a, lwp->tid);
 	return 0;
 }
 

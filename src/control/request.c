@@ -112,8 +112,8 @@ static bool any_will_run(struct sts_process *p, const struct resume_args *a)
 	struct sts_lwp *lwp;
 
 	TAILQ_FOREACH(lwp, &p->lwps, in_process)
-	if (lwp->state != STS_LWP_GONE && lwp->state != STS_LWP_EXITING && will_run(a, lwp))
-		return true;
+		if (lwp->state != STS_LWP_GONE && lwp->state != STS_LWP_EXITING && will_run(a, lwp))
+			return true;
 	return false;
 }
 
@@ -151,8 +151,8 @@ static bool drops(struct sts_process *p)
 	struct sts_lwp *lwp;
 
 	TAILQ_FOREACH(lwp, &p->lwps, in_process)
-	if (lwp->drop_process && lwp->event_out && lwp->reported)
-		return true;
+		if (lwp->drop_process && lwp->event_out && lwp->reported)
+			return true;
 	return false;
 }
 
@@ -175,7 +175,7 @@ static int do_resume(struct stasis_session *s, void *arg)
 		return 0;
 	}
 	TAILQ_FOREACH(lwp, &p->lwps, in_process)
-	apply_spec(lwp, a);
+		apply_spec(lwp, a);
 	p->reported = p->held = false;
 	if (TAILQ_EMPTY(&p->kept)) {
 		p->stopping = false;
@@ -463,8 +463,8 @@ static int do_policy(struct stasis_session *s, void *arg)
 	p->exit_kill = sts_policy_kills(s, p->death, p->launched);
 	s->has_survivors |= !p->exit_kill;
 	TAILQ_FOREACH(lwp, &p->lwps, in_process)
-	if (lwp->state == STS_LWP_RESTING)
-		sts_options_sync(lwp);
+		if (lwp->state == STS_LWP_RESTING)
+			sts_options_sync(lwp);
 	/* Running: a pause of its own, so that the promise holds from now on. */
 	if (!p->stopping)
 		sts_process_pause(p);

@@ -158,8 +158,7 @@ static struct sts_lwp *kept_from_signal(struct sts_process *p)
 {
 	struct sts_lwp *lwp;
 
-	TAILQ_FOREACH(lwp, &p->lwps, in_process)
-	{
+	TAILQ_FOREACH(lwp, &p->lwps, in_process) {
 		if (lwp->breaks < BREAKS_BORNE || lwp->state != STS_LWP_RESTING || lwp->at_breakpoint || stays(lwp))
 			continue;
 		lwp->breaks = 0;
@@ -202,8 +201,8 @@ void sts_process_settle(struct sts_process *p)
 		first_go(p);
 
 	TAILQ_FOREACH(lwp, &p->lwps, in_process)
-	if (lwp->at_breakpoint && lwp->state == STS_LWP_RESTING && !p->releasing && !stays(lwp))
-		sts_step_over_early(lwp);
+		if (lwp->at_breakpoint && lwp->state == STS_LWP_RESTING && !p->releasing && !stays(lwp))
+			sts_step_over_early(lwp);
 	for (lwp = TAILQ_FIRST(&p->lwps); lwp; lwp = next) {
 		next = TAILQ_NEXT(lwp, in_process);
 		sts_lwp_settle(lwp);

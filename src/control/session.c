@@ -124,8 +124,7 @@ static bool end_one(struct stasis_session *s)
 {
 	struct sts_process *p;
 
-	TAILQ_FOREACH(p, &s->all, in_session)
-	{
+	TAILQ_FOREACH(p, &s->all, in_session) {
 		if (p->ending)
 			continue;
 		p->ending = true;
@@ -190,7 +189,7 @@ void sts_session_shutdown(struct stasis_session *s)
 	}
 	while ((p = TAILQ_FIRST(&s->all))) {
 		TAILQ_FOREACH(lwp, &p->lwps, in_process)
-		leave_going(lwp);
+			leave_going(lwp);
 		sts_process_free(p);
 	}
 }

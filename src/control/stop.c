@@ -182,8 +182,8 @@ static struct sts_node *first_all_stop(struct sts_process *p)
 	struct sts_node *node;
 
 	TAILQ_FOREACH(node, &p->kept, link)
-	if (node->event.all_stop)
-		return node;
+		if (node->event.all_stop)
+			return node;
 	return NULL;
 }
 
@@ -266,8 +266,8 @@ bool sts_ready_take(struct stasis_session *s, pid_t pid, struct stasis_event *re
 	struct sts_node *node;
 
 	TAILQ_FOREACH(node, &s->ready, link)
-	if (pid == 0 || node->event.pid == pid)
-		break;
+		if (pid == 0 || node->event.pid == pid)
+			break;
 	if (!node)
 		return false;
 	struct sts_process *p = node->process;

@@ -27,8 +27,8 @@ struct sts_lwp *sts_lwp_find(struct stasis_session *s, pid_t tid)
 	struct sts_lwp *lwp;
 
 	LIST_FOREACH(lwp, &s->lwps[bucket(tid)], by_tid)
-	if (lwp->tid == tid)
-		return lwp;
+		if (lwp->tid == tid)
+			return lwp;
 	return NULL;
 }
 
@@ -175,8 +175,8 @@ struct sts_process *sts_process_find(struct stasis_session *s, pid_t pid)
 	struct sts_process *p;
 
 	LIST_FOREACH(p, &s->processes[bucket(pid)], by_pid)
-	if (p->pid == pid)
-		return p;
+		if (p->pid == pid)
+			return p;
 	return NULL;
 }
 
@@ -186,8 +186,8 @@ pid_t sts_process_task(const struct sts_process *p)
 	const struct sts_lwp *lwp;
 
 	TAILQ_FOREACH(lwp, &p->lwps, in_process)
-	if (lwp->state != STS_LWP_GONE && lwp->state != STS_LWP_EXITING && lwp->state != STS_LWP_VANISHING)
-		return lwp->tid;
+		if (lwp->state != STS_LWP_GONE && lwp->state != STS_LWP_EXITING && lwp->state != STS_LWP_VANISHING)
+			return lwp->tid;
 	return p->pid;
 }
 

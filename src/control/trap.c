@@ -138,8 +138,7 @@ void sts_trap_action_restore(struct sts_process *p)
 {
 	struct sts_lwp *lwp;
 
-	TAILQ_FOREACH(lwp, &p->lwps, in_process)
-	{
+	TAILQ_FOREACH(lwp, &p->lwps, in_process) {
 		bool idle = lwp->trapped || lwp->stop.kind == STS_REPORT_INTERRUPT;
 
 		if (lwp->state != STS_LWP_RESTING || !idle || lwp->in_syscall || lwp->signal != 0)
@@ -201,8 +200,8 @@ static bool space_at_rest(const struct sts_space *space)
 	const struct sts_process *p;
 
 	TAILQ_FOREACH(p, &space->processes, in_space)
-	if (p->n_moving > 0)
-		return false;
+		if (p->n_moving > 0)
+			return false;
 	return true;
 }
 
@@ -243,8 +242,8 @@ enum sts_insn_class sts_step_insn(struct sts_lwp *lwp)
 	uint8_t insn[16];
 
 	if (!lwp->step_known)
-		lwp->step_insn = sts_arch_insn_classify(insn, read_insn(lwp, lwp->step_pc, insn, sizeof insn),
-							lwp->step_wide);
+		lwp->step_insn =
+			sts_arch_insn_classify(insn, read_insn(lwp, lwp->step_pc, insn, sizeof insn), lwp->step_wide);
 	lwp->step_known = true;
 	return lwp->step_insn;
 }
@@ -325,8 +324,8 @@ static void hide_trap_flag(struct sts_lwp *lwp, enum sts_insn_class insn)
 		lwp->regs.eflags &= ~(uint64_t)STS_ARCH_TRAP_FLAG;
 		lwp->regs_dirty = true;
 	}
-	if (insn != STS_INSN_PUSH_FLAGS ||
-	    sts_space_load(lwp->process, lwp->regs.rsp, &flags, sizeof flags) < 0 || !(flags & STS_ARCH_TRAP_FLAG))
+	if (insn != STS_INSN_PUSH_FLAGS || sts_space_load(lwp->process, lwp->regs.rsp, &flags, sizeof flags) < 0 ||
+	    !(flags & STS_ARCH_TRAP_FLAG))
 		return;
 	flags &= ~STS_ARCH_TRAP_FLAG;
 	(void)!sts_space_store(lwp->process, lwp->regs.rsp, &flags, sizeof flags);
@@ -350,7 +349,7 @@ static bool on_step(struct sts_lwp *lwp, const siginfo_t *info)
 	bool wanted = lwp->action == STASIS_STEP || lwp->sticky_step;
 
 	if (!over && lwp->run != STS_RUN_STEP)
-		return false; /* the program steps itself */
+		return false;			    /* the program steps itself */
 	bool stepped = info->si_code == TRAP_TRACE; /* else a signal's handler was entered, or a call */
 	step_was(lwp, info->si_code);
 	lwp->mask_valid |= lwp->mask_kept && stepped && lwp->step_insn == STS_INSN_PLAIN;
@@ -438,7 +437,7 @@ static void pause_others(struct sts_space *space)
 	struct sts_process *p;
 
 	TAILQ_FOREACH(p, &space->processes, in_space)
-	sts_process_pause(p);
+		sts_process_pause(p);
 }
 
 /* Registers are there. NULL: none, now. */

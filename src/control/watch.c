@@ -50,7 +50,7 @@ static void mark_all(struct sts_process *p)
 	struct sts_lwp *lwp;
 
 	TAILQ_FOREACH(lwp, &p->lwps, in_process)
-	lwp->watch_dirty = true;
+		lwp->watch_dirty = true;
 }
 
 void sts_watch_inherit(struct sts_process *child, const struct sts_process *parent)
@@ -108,8 +108,7 @@ static int apply_now(struct sts_process *p)
 	struct sts_lwp *lwp;
 	int r = 0;
 
-	TAILQ_FOREACH(lwp, &p->lwps, in_process)
-	{
+	TAILQ_FOREACH(lwp, &p->lwps, in_process) {
 		lwp->watch_dirty = true;
 		if (lwp->state != STS_LWP_RESTING)
 			continue;

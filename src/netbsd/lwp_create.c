@@ -40,8 +40,8 @@ static struct lwp *find(lwpid_t id)
 	struct lwp *l;
 
 	LIST_FOREACH(l, &lwps, link)
-	if (l->id == id)
-		break;
+		if (l->id == id)
+			break;
 	return l;
 }
 
@@ -159,8 +159,7 @@ static struct lwp *ended(lwpid_t id, bool *any_ret)
 	struct lwp *l;
 
 	*any_ret = false;
-	LIST_FOREACH(l, &lwps, link)
-	{
+	LIST_FOREACH(l, &lwps, link) {
 		if (l->detached || l->waited_for || l == current || (id != 0 && l->id != id))
 			continue;
 		*any_ret = true;

@@ -73,8 +73,8 @@ struct sts_tracee *sts_netbsd_find(pid_t pid)
 	struct sts_tracee *t;
 
 	LIST_FOREACH(t, &sts_netbsd.tracees, link)
-	if (t->pid == pid)
-		break;
+		if (t->pid == pid)
+			break;
 	return t;
 }
 

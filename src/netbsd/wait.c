@@ -174,8 +174,7 @@ static struct sts_tracee *news(const struct request *q, bool *any_ret)
 	struct sts_tracee *t;
 
 	*any_ret = false;
-	LIST_FOREACH(t, &sts_netbsd.tracees, link)
-	{
+	LIST_FOREACH(t, &sts_netbsd.tracees, link) {
 		if (!asked_for(q, t))
 			continue;
 		*any_ret = true;

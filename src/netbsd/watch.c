@@ -59,8 +59,8 @@ static struct watch *idle_watch(void)
 	struct watch *w;
 
 	LIST_FOREACH(w, &watches, link)
-	if (!w->watching)
-		break;
+		if (!w->watching)
+			break;
 	return w;
 }
 
@@ -69,8 +69,8 @@ static bool watched(int idtype, pid_t id, int options)
 	const struct watch *w;
 
 	LIST_FOREACH(w, &watches, link)
-	if (w->watching && w->idtype == idtype && w->id == id && w->options == options)
-		return true;
+		if (w->watching && w->idtype == idtype && w->id == id && w->options == options)
+			return true;
 	return false;
 }
 

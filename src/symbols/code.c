@@ -84,8 +84,7 @@ void sts_code_close(struct sts_code *code)
 
 	if (!code)
 		return;
-	HASH_ITER(hh, code->places, p, next)
-	{
+	HASH_ITER(hh, code->places, p, next) {
 		HASH_DEL(code->places, p);
 		free(p->own);
 		free(p);

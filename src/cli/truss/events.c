@@ -281,8 +281,7 @@ static void end_others(struct truss *t, const struct stasis_event *e)
 {
 	struct truss_lwp *lwp, *next;
 
-	HASH_ITER(hh, t->lwps, lwp, next)
-	{
+	HASH_ITER(hh, t->lwps, lwp, next) {
 		struct stasis_event end = {.kind = STASIS_EVENT_LWP_EXIT,
 					   .pid = e->pid,
 					   .tid = lwp->tid,
@@ -376,8 +375,7 @@ void truss_lwps_free(struct truss *t)
 {
 	struct truss_lwp *lwp, *next;
 
-	HASH_ITER(hh, t->lwps, lwp, next)
-	{
+	HASH_ITER(hh, t->lwps, lwp, next) {
 		forget(t, lwp);
 	}
 }

@@ -64,8 +64,7 @@ void truss_follow_free(struct truss *t)
 {
 	struct truss_relative *r, *next;
 
-	HASH_ITER(hh, t->relatives, r, next)
-	{
+	HASH_ITER(hh, t->relatives, r, next) {
 		forget(t, r);
 	}
 }

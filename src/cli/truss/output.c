@@ -135,8 +135,7 @@ static void open_part(struct truss_output *out, struct truss_part *part, const c
 	char *path;
 
 	if (out->n_parts >= PARTS_OPEN)
-		HASH_ITER(hh, out->parts, other, next)
-		{
+		HASH_ITER(hh, out->parts, other, next) {
 			close_part(out, other);
 		}
 	if (asprintf(&path, "%s.%d", out->options->output, part->tid) < 0)
@@ -328,8 +327,7 @@ static void close_parts(struct truss_output *out)
 {
 	struct truss_part *part, *next;
 
-	HASH_ITER(hh, out->parts, part, next)
-	{
+	HASH_ITER(hh, out->parts, part, next) {
 		truss_output_forget(out, part->tid);
 	}
 }

@@ -298,8 +298,7 @@ static void free_page(struct truss_page *p)
 {
 	struct count *c, *next;
 
-	HASH_ITER(hh, p->counts, c, next)
-	{
+	HASH_ITER(hh, p->counts, c, next) {
 		HASH_DEL(p->counts, c);
 		free(c);
 	}

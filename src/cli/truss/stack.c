@@ -225,8 +225,7 @@ void truss_spaces_forget(struct truss *t, pid_t pid)
 {
 	struct truss_space *s, *next;
 
-	HASH_ITER(hh, t->spaces, s, next)
-	{
+	HASH_ITER(hh, t->spaces, s, next) {
 		if (pid != 0 && s->pid != pid)
 			continue;
 		HASH_DEL(t->spaces, s);
@@ -240,8 +239,7 @@ void truss_stacks_free(struct truss *t)
 	struct truss_module *m, *next;
 
 	truss_spaces_forget(t, 0);
-	HASH_ITER(hh, t->modules, m, next)
-	{
+	HASH_ITER(hh, t->modules, m, next) {
 		HASH_DEL(t->modules, m);
 		sts_code_close(m->code);
 		free(m->path);

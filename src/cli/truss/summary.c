@@ -162,8 +162,7 @@ static void free_stats(struct truss_stat **stats)
 {
 	struct truss_stat *s, *next;
 
-	HASH_ITER(hh, *stats, s, next)
-	{
+	HASH_ITER(hh, *stats, s, next) {
 		HASH_DEL(*stats, s);
 		free_classes(s);
 		free(s);

@@ -41,8 +41,7 @@ void truss_tamper_forget(struct truss_lwp *lwp)
 {
 	struct truss_count *count, *next;
 
-	HASH_ITER(hh, lwp->counts, count, next)
-	{
+	HASH_ITER(hh, lwp->counts, count, next) {
 		HASH_DEL(lwp->counts, count);
 		free(count);
 	}
