@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <lwp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -169,6 +170,15 @@ static struct lwp *ended(lwpid_t id, bool *any_ret)
 	return NULL;
 }
 
+/* The kernel knows an LWP for a moment longer than the C library, and so would whoever asks for it by its number. */
+static void await_oblivion(lwpid_t id)
+{
+	enum { PATIENCE = 10000 }; /* a tracer may keep it */
+
+	for (int i = 0; i < PATIENCE && syscall(SYS_tgkill, getpid(), id, 0) == 0; i++)
+		sched_yield();
+}
+
 int _lwp_wait(lwpid_t id, lwpid_t *departed)
 {
 	struct lwp *l;
@@ -185,6 +195,7 @@ int _lwp_wait(lwpid_t id, lwpid_t *departed)
 	if (!l)
 		return fail(id == 0 ? EDEADLK : ESRCH);
 	pthread_join(l->thread, NULL);
+	await_oblivion(l->id);
 	if (departed)
 		*departed = l->id;
 	pthread_mutex_lock(&lock);
