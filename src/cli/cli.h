@@ -30,6 +30,12 @@ int sts_output_end(int status);
  * signal, but with no second core. The status to end with. */
 int sts_end_like(int wait_status);
 
+/* Where execvp(3) finds it, to be freed; NULL: nowhere. */
+char *sts_find_program(const char *name);
+
+/* A whole decimal number from least to most. */
+bool sts_read_number(const char *text, long least, long most, long *ret);
+
 /* --color=WHEN, NO_COLOR, CLICOLOR_FORCE, CLICOLOR, TERM=dumb; decided on the stream written to. when: NULL for the
  * default. -1: unknown WHEN. */
 int sts_color_wanted(const char *when, FILE *stream);

@@ -11,8 +11,11 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 
 static const struct {
 	const char *name;
@@ -86,6 +89,43 @@ int sts_end_like(int wait_status)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	raise(number);
 	return 128 + number;
+}
+
+static bool is_program(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+char *sts_find_program(const char *name)
+{
+	const char *path = getenv("PATH");
+
+	if (strchr(name, '/'))
+		return strdup(name);
+	for (const char *at = path ? path : DEFAULT_PATH;; at++) {
+		size_t n = strcspn(at, ":");
+		char *file;
+
+		if (asprintf(&file, "%.*s%s%s", (int)n, at, n ? "/" : "", name) < 0)
+			return NULL;
+		if (is_program(file))
+			return file;
+		free(file);
+		at += n;
+		if (!*at)
+			return NULL;
+	}
+}
+
+bool sts_read_number(const char *text, long least, long most, long *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtol(text, &end, 10);
+	return end != text && !*end && !errno && !(least >= 0 && text[0] == '-') && *ret >= least && *ret <= most;
 }
 
 int sts_color_wanted(const char *when, FILE *stream)

@@ -164,12 +164,9 @@ static void help(void)
 
 static bool parse_pid(const char *text, pid_t *pid)
 {
-	char *end;
 	long n;
 
-	errno = 0;
-	n = strtol(text, &end, 10);
-	if (errno != 0 || end == text || *end != '\0' || n <= 0 || n > INT_MAX)
+	if (!sts_read_number(text, 1, INT_MAX, &n))
 		return false;
 	*pid = (pid_t)n;
 	return true;

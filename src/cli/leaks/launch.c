@@ -16,35 +16,6 @@
 
 #define LIBRARY "libstasis-leaks.so"
 #define HIGH_FD 900 /* where few programs look for descriptors, and within usual limits */
-#define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
-
-static bool is_program(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
-}
-
-char *leaks_find_program(const char *name)
-{
-	const char *path = getenv("PATH");
-
-	if (strchr(name, '/'))
-		return strdup(name);
-	for (const char *at = path ? path : DEFAULT_PATH;; at++) {
-		size_t n = strcspn(at, ":");
-		char *file;
-
-		if (asprintf(&file, "%.*s%s%s", (int)n, at, n ? "/" : "", name) < 0)
-			return NULL;
-		if (is_program(file))
-			return file;
-		free(file);
-		at += n;
-		if (!*at)
-			return NULL;
-	}
-}
 
 /* --- can it be preloaded? ---------------------------------------------------------------------- */
 
@@ -199,7 +170,7 @@ static void run_child(const struct leaks_options *o, const char *path, const cha
 
 pid_t leaks_launch(const struct leaks_options *o, int fd)
 {
-	_cleanup_free_ char *path = leaks_find_program(o->command[0]), *library = NULL;
+	_cleanup_free_ char *path = sts_find_program(o->command[0]), *library = NULL;
 	int fds[2], error = 0;
 
 	if (!path) {

@@ -26,8 +26,6 @@ void leaks_options_free(struct leaks_options *o);
 
 /* Whether the runtime can be preloaded into the program: 0, or the status to end with after a complaint. */
 int leaks_check_target(const char *path);
-/* The file that execvp(3) would run; malloc, NULL if there is none. */
-char *leaks_find_program(const char *name);
 /*
  * Run the command with the runtime in it, which asks for reports on `fd`. The child's pid, or minus the status to end
  * with after a complaint.

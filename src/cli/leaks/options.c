@@ -133,15 +133,6 @@ static bool add_runtime(struct leaks_options *o, const char *name, const char *v
 	return asprintf(&text, "%s=%s", name, value) >= 0 && add_options(o, text);
 }
 
-static bool read_number(const char *text, long least, long most, long *ret)
-{
-	char *end;
-
-	errno = 0;
-	*ret = strtol(text, &end, 10);
-	return *text && !*end && !errno && *ret >= least && *ret <= most;
-}
-
 /* A list of kinds, or all, or none; false if one is not known. */
 static bool read_kinds(const char *list, unsigned *ret)
 {
@@ -166,7 +157,7 @@ static int read_signal(const char *text)
 {
 	long number;
 
-	if (read_number(text, 1, 64, &number))
+	if (sts_read_number(text, 1, 64, &number))
 		return number;
 	if (strncmp(text, "SIG", 3) == 0)
 		text += 3;
@@ -191,7 +182,7 @@ static int number(struct leaks_options *o, const char *name, const char *option,
 {
 	long n;
 
-	if (!read_number(text, 1, most, &n))
+	if (!sts_read_number(text, 1, most, &n))
 		return sts_usage_error("leaks", "--%s: '%s' is no number from 1 to %ld", option, text, most);
 	return !name || add_runtime(o, name, text) ? GO_ON : STS_EXIT_FAILURE;
 }

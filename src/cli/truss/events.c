@@ -9,6 +9,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "util/cleanup.h"
+
 /* --- LWPs ----------------------------------------------------------------------------- */
 
 static struct truss_lwp *track(struct truss *t, pid_t pid, pid_t tid)
@@ -109,8 +111,7 @@ static void begin_call(struct truss *t, struct truss_lwp *lwp, struct truss_sour
 	call->start = truss_now();
 	call->active = true;
 	call->ours = truss_lwp_matters(t, lwp);
-	call->looks = call->ours && truss_call_looks_for(source, call, &t->options, false);
-	call->wanted = call->ours && call->looks;
+	call->wanted = call->ours && truss_call_looks_for(source, call, &t->options, false);
 	if (t->options.count)
 		truss_summary_begin(lwp);
 	if (t->options.stacks && !source->own)
@@ -132,33 +133,17 @@ static void on_enter(struct truss *t, const struct stasis_event *e)
 	begin_call(t, lwp, &source, &e->data.syscall);
 }
 
-/* Where execvp(3) finds it. */
-static void find_program(const char *name, char *path, size_t size)
-{
-	const char *folders = getenv("PATH"), *next;
-
-	for (; folders && !strchr(name, '/'); folders = *next ? next + 1 : NULL) {
-		next = strchrnul(folders, ':');
-		int n = snprintf(path, size, "%.*s%s%s", (int)(next - folders), folders, next > folders ? "/" : "",
-				 name);
-		if (n > 0 && (size_t)n < size && access(path, X_OK) == 0)
-			return;
-	}
-	snprintf(path, size, "%s", name);
-}
-
 /* The launched program's own execve: its entry was before we could see calls, but we made it. */
 static void show_launch(struct truss *t, const struct stasis_event *e)
 {
 	struct truss_lwp *lwp = track(t, e->pid, e->tid);
 	struct truss_source source = source_of(t, e->pid);
 	struct stasis_event_syscall data = e->data.syscall;
-	char path[4096];
+	_cleanup_free_ char *path = sts_find_program(t->options.command[0]);
 
-	find_program(t->options.command[0], path, sizeof path);
 	data.abi = STASIS_ABI_X86_64;
 	data.number = (uint64_t)stasis_syscall_number(data.abi, "execve");
-	data.args[0] = (uintptr_t)path;
+	data.args[0] = (uintptr_t)(path ? path : t->options.command[0]);
 	data.args[1] = (uintptr_t)t->options.command;
 	data.args[2] = (uintptr_t)environ;
 	source.own = true;
@@ -207,7 +192,7 @@ static void on_leave(struct truss *t, struct stasis_event *e)
 	call->data.abi = abi;
 	call->data.number = number;
 	call->ours = call->ours || truss_lwp_matters(t, lwp);
-	call->wanted = call->ours && (call->looks || truss_call_looks_for(&source, call, &t->options, true));
+	call->wanted = call->ours && (call->wanted || truss_call_looks_for(&source, call, &t->options, true));
 	end_call(t, lwp, &source, call->data.is_error ? TRUSS_FAILED : TRUSS_SUCCESSFUL);
 }
 

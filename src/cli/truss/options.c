@@ -201,11 +201,9 @@ int truss_out_of_memory(void)
 
 static int add_pid(struct truss_options *o, const char *word)
 {
-	char *end;
+	long pid;
 
-	errno = 0;
-	long pid = strtol(word, &end, 10);
-	if (errno || end == word || *end || pid <= 0 || pid > INT_MAX)
+	if (!sts_read_number(word, 1, INT_MAX, &pid))
 		return sts_usage_error("truss", "'%s' is not a process id", word);
 	pid_t *pids = realloc(o->pids, (o->n_pids + 1) * sizeof *pids);
 	if (!pids)
@@ -242,7 +240,6 @@ static int set_limit(struct truss_options *o, char *text)
 
 static int set_variable(struct truss_options *o, char *text)
 {
-
 	const char *equals = strchr(text, '=');
 	char *name = equals ? strndup(text, equals - text) : strdup(text);
 	int r = !name || !*name ? -1 : equals ? setenv(name, equals + 1, 1) : unsetenv(name);
@@ -277,10 +274,9 @@ static int set_columns(struct truss_options *o, char *list)
 
 static int set_interval(struct truss_options *o, char *text)
 {
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
+	long n;
 
-	if (end == text || *end || text[0] == '-' || n == 0 || n > 1000000)
+	if (!sts_read_number(text, 1, 1000000, &n))
 		return sts_usage_error("truss", "'%s' is no number of seconds", text);
 	o->interval = (unsigned)n;
 	return GO_ON;
@@ -407,10 +403,9 @@ static int add_path(struct truss_options *o, char *pattern)
 
 static int set_depth(struct truss_options *o, char *text)
 {
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
+	long n;
 
-	if (end == text || *end || text[0] == '-' || n > 1000000)
+	if (!sts_read_number(text, 0, 1000000, &n))
 		return sts_usage_error("truss", "'%s' is no number of generations", text);
 	o->limited = true;
 	o->depth = (unsigned)n;
@@ -460,10 +455,9 @@ static int set_hex(struct truss_options *o, char *which)
 
 static int set_column(struct truss_options *o, char *text)
 {
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
+	long n;
 
-	if (end == text || *end || text[0] == '-' || n > 10000)
+	if (!sts_read_number(text, 0, 10000, &n))
 		return sts_usage_error("truss", "'%s' is no column", text);
 	o->result_column = (unsigned)n;
 	return GO_ON;

@@ -247,8 +247,7 @@ struct truss_stack {
 struct truss_call {
 	bool active; /* between the two */
 	bool ours;   /* of a thread whose calls are shown */
-	bool looks;  /* names what is looked for, as far as is known */
-	bool wanted; /* both */
+	bool wanted; /* and names what is looked for, as far as is known */
 	bool folded; /* one of many, which are told as one */
 	bool shown;  /* its first half stands on the output */
 	struct stasis_event_syscall data;
