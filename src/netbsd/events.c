@@ -372,11 +372,8 @@ static void file_event(const struct stasis_event *ev)
 /* Somebody has killed the session's helper, and with it the tracees: of those that are children the kernel tells. */
 static void lose_tracees(void)
 {
-	struct sts_tracee *t;
-
 	sts_netbsd_lock();
-	while ((t = LIST_FIRST(&sts_netbsd.tracees)))
-		sts_netbsd_remove(t);
+	sts_netbsd_remove_all();
 	sts_netbsd_unlock();
 }
 

@@ -108,10 +108,13 @@ struct sts_tracee *sts_netbsd_find(pid_t pid);
 /* NULL without memory. */
 struct sts_tracee *sts_netbsd_add(pid_t pid);
 void sts_netbsd_remove(struct sts_tracee *t);
+void sts_netbsd_remove_all(void);
 /* Attach it: 0 or an errno; a thread's id is no process (ESRCH). Who waits for attachments is to be woken then. */
 int sts_netbsd_take(pid_t pid, struct sts_tracee **ret);
 /* errno for an error of the session. */
 int sts_netbsd_errno(int error);
+/* A number in /proc/PID/status, -1 if there is no such process. */
+long sts_netbsd_status_field(pid_t pid, const char *name, int base);
 
 /* --- events.c --------------------------------------------------------------------------- */
 void *sts_netbsd_pump(void *arg);

@@ -14,8 +14,7 @@
 
 /* --- who is no tracee of ours ------------------------------------------------------------- */
 
-/* A field of /proc/PID/status, -1 if there is no such process. */
-static long status_field(pid_t pid, const char *name, int base)
+long sts_netbsd_status_field(pid_t pid, const char *name, int base)
 {
 	char line[256];
 	long value = -1;
@@ -49,7 +48,7 @@ static int why_not(pid_t pid)
 {
 	if (pid <= 0 || is_zombie(pid))
 		return ESRCH;
-	return status_field(pid, "TracerPid:", 10) > 0 ? EBUSY : EPERM;
+	return sts_netbsd_status_field(pid, "TracerPid:", 10) > 0 ? EBUSY : EPERM;
 }
 
 static int tracee_of(pid_t pid, bool stopped, struct sts_tracee **ret)

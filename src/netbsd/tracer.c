@@ -100,6 +100,14 @@ void sts_netbsd_remove(struct sts_tracee *t)
 	sts_netbsd_changed();
 }
 
+void sts_netbsd_remove_all(void)
+{
+	struct sts_tracee *t;
+
+	while ((t = LIST_FIRST(&sts_netbsd.tracees)))
+		sts_netbsd_remove(t);
+}
+
 int sts_netbsd_errno(int error)
 {
 	if (error == STASIS_E_TRACER_DEAD) /* the pump is about to forget all tracees */
@@ -183,8 +191,6 @@ int sts_netbsd_start(void)
 
 void stasis_netbsd_end(void)
 {
-	struct sts_tracee *t;
-
 	if (!sts_netbsd_ours())
 		return;
 	sts_netbsd_lock();
@@ -198,8 +204,7 @@ void stasis_netbsd_end(void)
 	pthread_join(sts_netbsd.host, NULL);
 	sts_netbsd_watch_end();
 	stasis_session_destroy(sts_netbsd.session);
-	while ((t = LIST_FIRST(&sts_netbsd.tracees)))
-		sts_netbsd_remove(t);
+	sts_netbsd_remove_all();
 	sts_netbsd_page_end();
 	sts_netbsd.session = NULL;
 	sts_netbsd.owner = 0;
@@ -208,21 +213,6 @@ void stasis_netbsd_end(void)
 
 /* --- fork ------------------------------------------------------------------------------------ */
 
-static bool is_traced(void)
-{
-	char line[128];
-	bool traced = false;
-	FILE *f = fopen("/proc/self/status", "re");
-
-	if (!f)
-		return false;
-	while (fgets(line, sizeof line, f))
-		if (strncmp(line, "TracerPid:", 10) == 0)
-			traced = strtol(line + 10, NULL, 10) != 0;
-	fclose(f);
-	return traced;
-}
-
 /*
  * Whoever answers a child must be there before the child is. But who is traced
  * shall not show its tracer threads that its own program does not have: it
@@ -230,7 +220,7 @@ static bool is_traced(void)
  */
 static void ready_for_children(void)
 {
-	if (sts_netbsd.owner == 0 && !is_traced())
+	if (sts_netbsd.owner == 0 && sts_netbsd_status_field(getpid(), "TracerPid:", 10) <= 0)
 		(void)sts_netbsd_start();
 }
 
